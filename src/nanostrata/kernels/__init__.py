@@ -1,0 +1,1 @@
+"""Formulas: arrays in, arrays out. No file, no unit table, no log."""

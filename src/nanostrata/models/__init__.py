@@ -1,0 +1,1 @@
+"""Physics with parameters: domain and kernels to predicted intensities."""

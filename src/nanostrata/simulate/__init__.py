@@ -1,0 +1,1 @@
+"""Synthetic measurements of particles made of atoms, with known truth."""

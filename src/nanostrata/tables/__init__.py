@@ -1,0 +1,1 @@
+"""Looked-up facts with their origin: X-ray factors, media, crystal structures."""
