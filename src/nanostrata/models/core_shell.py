@@ -1,0 +1,126 @@
+"""Core + shell (or homogeneous) spheres with explicit contrasts: neutrons, or X-rays with given densities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nanostrata.domain import ScatteringCurve
+from nanostrata.domain.base import FloatArray
+from nanostrata.kernels import sizes as size_kernels
+from nanostrata.kernels.multishell import sphere_phi
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastCurve:
+    """One curve and its contrasts, each a number or None when it is fitted.
+
+    Attributes
+    ----------
+    curve : the measurement
+    core, shell, medium : scattering-length density in 1e-6/angstrom^2, or electrons per nm^3; None = fitted
+    """
+
+    curve: ScatteringCurve
+    core: float | None
+    shell: float | None
+    medium: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Points at which a curve's model is computed, and the weights that average them to the measured points."""
+
+    q: FloatArray
+    weights: FloatArray
+
+
+def smearing_grid(curve: ScatteringCurve, smearing: str | float) -> Grid:
+    """Grid (n_q, n_s) of q values and weights: none, Gaussian dq of the file, or a slit of given half-length."""
+    q = curve.q_inv_nm
+    if smearing == "none":
+        return Grid(q=q[:, None], weights=np.ones((len(q), 1)))
+    if smearing == "dq":
+        assert curve.dq_inv_nm is not None
+        z, w = np.polynomial.hermite_e.hermegauss(11)
+        spread = np.abs(q[:, None] + z * curve.dq_inv_nm[:, None])
+        return Grid(q=spread, weights=np.broadcast_to(w / w.sum(), spread.shape))
+    y, w = np.polynomial.legendre.leggauss(24)
+    y = 0.5 * (y + 1.0) * float(smearing)
+    spread = np.sqrt(q[:, None] ** 2 + y**2)
+    return Grid(q=spread, weights=np.broadcast_to(0.5 * w, spread.shape))
+
+
+def radius_density(kind: str, r: FloatArray, mean: float, std: float, scores: FloatArray | None = None) -> FloatArray:
+    """Number density of the radius: "gaussian", "lognormal" or "tem" (the shape of measured readings)."""
+    if kind == "lognormal":
+        return size_kernels.lognormal_density(r, mean, std)
+    if kind == "tem" and scores is not None:
+        return size_kernels.sampled_density(r, mean, std, scores)
+    return size_kernels.gaussian_density(r, mean, std)
+
+
+def nodes_for(kind: str, mean: float, std: float, q_max: float) -> FloatArray:
+    """Radii that carry the intensity, which weighs with r^6, to 1e-5."""
+    if kind == "lognormal":
+        median, s = size_kernels.lognormal_parameters(mean, std)
+        low, high = median * math.exp(-5.0 * s), median * math.exp(6.0 * s * s + 5.0 * s)
+    else:
+        low, high = mean - 7.0 * std, mean + 7.5 * std
+    return size_kernels.radius_nodes(low, high, std, q_max)
+
+
+def pair_averages(
+    q: FloatArray, radius_mean: float, radius_std: float, thickness: float, kind: str, scores: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    r"""Size averages of core^2, 2 core shell and shell^2 amplitudes of unit contrast.
+
+    .. math:: F = \Delta\rho_{core} V_c \Phi(q R_c) + \Delta\rho_{shell}\,[V_o \Phi(q R_o) - V_c \Phi(q R_c)],
+              \quad R_o = R_c + t
+
+    Parameters
+    ----------
+    q : any shape, 1/nm
+    radius_mean, radius_std : number mean and standard deviation of the core radius, nm
+    thickness : of the shell, the same for all particles, nm; 0 = homogeneous spheres
+    """
+    flat = np.ravel(q)
+    nodes = nodes_for(kind, radius_mean, radius_std, float(flat.max()))
+    weight = radius_density(kind, nodes, radius_mean, radius_std, scores) * (nodes[1] - nodes[0])
+    inner = 4 / 3 * np.pi * nodes**3 * sphere_phi(np.multiply.outer(flat, nodes))
+    if thickness == 0:
+        cc = (inner**2) @ weight
+        zero = np.zeros_like(cc)
+        return cc.reshape(q.shape), zero.reshape(q.shape), zero.reshape(q.shape)
+    outer = 4 / 3 * np.pi * (nodes + thickness) ** 3 * sphere_phi(np.multiply.outer(flat, nodes + thickness))
+    shell = outer - inner
+    return (
+        ((inner**2) @ weight).reshape(q.shape),
+        (2 * (inner * shell) @ weight).reshape(q.shape),
+        ((shell**2) @ weight).reshape(q.shape),
+    )
+
+
+def intensities(
+    grids: Sequence[Grid], contrasts: Sequence[tuple[float, float]], geometry: tuple[float, float, float], kind: str,
+    scores: FloatArray | None = None,
+) -> list[FloatArray]:  # fmt: skip
+    """Smeared intensity of every curve, (contrast unit)^2 nm^6.
+
+    Parameters
+    ----------
+    contrasts : (core - medium, shell - medium) for each curve
+    geometry : core radius mean, standard deviation, shell thickness, nm
+    """
+    cache: dict[bytes, tuple[FloatArray, FloatArray, FloatArray]] = {}
+    out = []
+    for grid, (core, shell) in zip(grids, contrasts, strict=True):
+        key = grid.q.tobytes()
+        if key not in cache:
+            cache[key] = pair_averages(grid.q, *geometry, kind, scores)
+        cc, cs, ss = cache[key]
+        out.append(np.asarray(((core * core * cc + core * shell * cs + shell * shell * ss) * grid.weights).sum(axis=1)))
+    return out

@@ -1,0 +1,189 @@
+"""Find the best point of a posterior, draw from it, and refit redrawn data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from nanostrata.domain.base import FloatArray
+from nanostrata.domain.fit import Draws
+from nanostrata.errors import ConvergenceError
+from nanostrata.kernels.hmc import effective_size, sample, split_r_hat
+from nanostrata.models.posterior import Posterior, solve_linear
+
+
+class SamplerSettings(Protocol):
+    """How long to sample."""
+
+    @property
+    def draws(self) -> int:
+        """Kept draws of each chain."""
+
+    @property
+    def warmup(self) -> int:
+        """Steps of adaptation before them."""
+
+    @property
+    def chains(self) -> int:
+        """Number of chains."""
+
+
+def best_point(posterior: Posterior, extra: Sequence[FloatArray] = ()) -> FloatArray:
+    """Highest density inside the bounds, from several starts (scipy's trust-region reflective least squares).
+
+    Raises
+    ------
+    ConvergenceError
+        When no start ends at a finite value.
+    """
+    from scipy.optimize import least_squares
+
+    free = posterior.free
+    low, high = posterior.lower, posterior.upper
+    mean = 0.5 if posterior.composition is None else posterior.composition.mean
+    best: FloatArray | None = None
+    lowest = np.inf
+    starts = [solve_linear(posterior, posterior.start(p)) for p in posterior.family.starts(mean)]
+    for theta0 in [*starts, *extra]:
+        inside = _into_box(theta0, low, high)
+        template = inside.copy()
+
+        def unpack(z: FloatArray, template: FloatArray = template) -> FloatArray:
+            theta = template.copy()
+            theta[free] = z
+            return theta
+
+        result = least_squares(
+            lambda z, unpack=unpack: posterior.residuals(unpack(z))[0],
+            inside[free],
+            jac=lambda z, unpack=unpack: posterior.residuals(unpack(z))[1],
+            bounds=(low[free], high[free]),
+            x_scale="jac",
+            ftol=1e-9,
+            xtol=1e-9,
+            max_nfev=100,
+        )
+        if np.isfinite(result.cost) and result.cost < lowest:
+            lowest, best = float(result.cost), unpack(result.x)
+    if best is None:
+        raise ConvergenceError("the fit did not reach a finite chi2 from any start; look at the curves with `nanostrata check`")
+    return best
+
+
+def _into_box(theta: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Move strictly inside the bounds, as the search needs."""
+    span = np.where(np.isfinite(high - low), high - low, 1.0)
+    return np.clip(theta, low + 1e-3 * span, high - 1e-3 * span)
+
+
+def _curvature(posterior: Posterior, theta: FloatArray) -> FloatArray:
+    """Covariance of the free parameters from the curvature at theta, with each box as a Gaussian of its width."""
+    _, j = posterior.residuals(theta)
+    hessian = j.T @ j
+    width = (posterior.upper - posterior.lower)[posterior.free]
+    hessian += np.diag(np.where(np.isfinite(width), 12.0 / np.maximum(width, 1e-12) ** 2, 0.0))
+    cov = np.linalg.inv(hessian)
+    return 0.5 * (cov + cov.T)
+
+
+def laplace_sd(posterior: Posterior, theta: FloatArray) -> FloatArray:
+    """Standard deviation of every parameter from the curvature; 0 for those that are held."""
+    out = np.zeros(len(theta))
+    out[posterior.free] = np.sqrt(np.diag(_curvature(posterior, theta)))
+    return out
+
+
+def draw(posterior: Posterior, best: FloatArray, settings: SamplerSettings, seed: np.random.SeedSequence) -> Draws:
+    """Sample the posterior by Hamiltonian Monte Carlo with walls.
+
+    Two rounds: short chains learn the covariance, longer ones with that covariance are kept.
+    """
+    free = posterior.free
+    low, high = posterior.lower[free], posterior.upper[free]
+
+    def density(z: FloatArray) -> tuple[float, FloatArray]:
+        theta = best.copy()
+        theta[free] = z
+        return posterior.log_density(theta)
+
+    rngs = [np.random.default_rng(s) for s in seed.spawn(settings.chains)]
+    cov = _curvature(posterior, best)
+    root = np.linalg.cholesky(cov)
+    z0 = _into_box(best, posterior.lower, posterior.upper)[free]
+    starts = []
+    for rng in rngs:
+        step = 0.7 * (root @ rng.standard_normal(len(z0)))
+        margin = 1e-3 * np.where(np.isfinite(high - low), high - low, 1.0)
+        starts.append(np.clip(z0 + step, low + margin, high - margin))
+    first = settings.warmup // 2
+    pilot = [
+        sample(density, s, cov, low, high, draws=first, warmup=first, rng=rng) for s, rng in zip(starts, rngs, strict=True)
+    ]
+    pooled = np.concatenate([c.draws for c in pilot])
+    weight = len(pooled) / (len(pooled) + 25.0)
+    cov = weight * np.cov(pooled.T) + (1 - weight) * cov
+    chains = [
+        sample(density, c.draws[-1], cov, low, high, draws=settings.draws, warmup=settings.warmup // 2, rng=rng)
+        for c, rng in zip(pilot, rngs, strict=True)
+    ]
+    stacked = np.stack([c.draws for c in chains])
+    theta = np.tile(best, (stacked.shape[0] * stacked.shape[1], 1))
+    theta[:, free] = stacked.reshape(-1, stacked.shape[2])
+    n_profile = len(posterior.family.names)
+    shells = np.stack([posterior.family.composition(t[:n_profile])[0] for t in theta])
+    r, _ = posterior.residuals(best)
+    n_data = len(posterior.intensity)
+    return Draws(
+        names=posterior.names,
+        theta=theta,
+        shell_fraction=shells,
+        best=best,
+        chi2=float(r[:n_data] @ r[:n_data]),
+        chi2_total=float(r @ r),
+        r_hat=float(split_r_hat(stacked).max()),
+        effective=float(effective_size(stacked).min()),
+        acceptance=float(np.mean([c.acceptance for c in chains])),
+    )
+
+
+def resampled_fits(
+    posterior: Posterior, best: FloatArray, count: int, seed: np.random.SeedSequence
+) -> tuple[FloatArray, FloatArray]:
+    """Refits of data redrawn inside the error bars (Yarema et al. 2017), Gaussian and uniform, (count, n_shell) each.
+
+    Sizes, densities, relative scales are held at ``best``; the compositions, the common scale and the constants are free.
+    The uniform variant redraws within +-sigma, so its bars are 0.58 of the Gaussian's. Bound to equispaced shells.
+    """
+    from nanostrata.kernels.refit import bounded_refits
+
+    particle = posterior.particle
+    profile, size, density, log_scale, factors, coefficients = posterior.split(best)
+    n, n_curve = len(profile), len(posterior.scale_prior)
+    constants = [i for i, t in enumerate(posterior.templates) if t.name.startswith("constant_")]
+    x, _ = posterior.family.composition(profile)
+    evaluation = particle.evaluate(x, size, (density[0], density[1]))
+    index = particle.curve_index
+    factor = np.exp(posterior.log_scale0 + log_scale + factors)[index]
+    other = np.array(coefficients, copy=True)
+    other[constants] = 0.0
+    offset = factor * evaluation.laue + posterior.template_matrix @ other
+    grid = np.linspace(0, 1, 41)
+    poly = np.polyfit(grid, particle.solid.site_volume_nm3(grid), 4)
+    start = np.concatenate([profile, [1.0], coefficients[constants] if constants else []])
+    lower = np.concatenate([np.zeros(n), np.full(len(start) - n, -np.inf)])
+    upper = np.concatenate([np.ones(n), np.full(len(start) - n, np.inf)])
+    rng = np.random.default_rng(seed)
+    model, _ = posterior.model(best, gradient=False)
+    results = []
+    for noise in (rng.standard_normal((count, len(model))), rng.uniform(-1.0, 1.0, (count, len(model)))):
+        out, chi2 = np.empty((count, len(start))), np.empty(count)
+        bounded_refits(
+            posterior.intensity + posterior.sigma * noise, posterior.sigma, start, lower, upper, poly, np.polyder(poly),
+            particle.core, particle.shell, particle.medium, float(density[0]), float(density[1]), particle.column,
+            particle.tables(size)[:1].copy(), factor, index, offset, n, True, len(constants) == n_curve, np.zeros((0, n)), 60,
+            out, chi2,
+        )  # fmt: skip
+        results.append(out[:, :n])
+    return results[0], results[1]

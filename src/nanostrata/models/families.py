@@ -1,0 +1,211 @@
+"""Families of radial profiles: a few parameters to the composition of every shell, with derivatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from nanostrata.domain.base import FloatArray
+from nanostrata.errors import RecipeError
+
+UNIFORM_SD = 1.0 / np.sqrt(12.0)
+"""Standard deviation of the uniform prior on 0..1."""
+
+
+class ProfileFamily(Protocol):
+    """What the fit asks of a family."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each parameter."""
+
+    @property
+    def fractions(self) -> FloatArray:
+        """Outer radius of each shell over the particle's, (n_shell,)."""
+
+    @property
+    def lower(self) -> FloatArray:
+        """Lower bounds, (n_parameter,)."""
+
+    @property
+    def upper(self) -> FloatArray:
+        """Upper bounds, (n_parameter,)."""
+
+    def composition(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return x of each shell (n_shell,) and its derivatives (n_shell, n_parameter)."""
+
+    def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Prior as residuals (m,) and their derivatives (m, n_parameter); the bounds are uniform priors."""
+
+    def starts(self, mean: float) -> list[FloatArray]:
+        """Starting points of the search, given a guess of the mean composition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shells:
+    r"""Equispaced shells, each with its own x in 0..1.
+
+    The optional smoothness prior is Gaussian in the steps between neighbours,
+
+    .. math:: p(x) \propto \exp\Big(-\tfrac{1}{2}\sum_k \big((x_{k+1}-x_k)/\tau\big)^2\Big) \quad\text{inside } [0,1]^n
+
+    Attributes
+    ----------
+    n : number of shells
+    smooth_sd : tau, the standard deviation of a step; None = shells are independent
+    curvature_sd : if given, the prior is on second differences instead (the "smooth" family)
+    """
+
+    n: int
+    smooth_sd: float | None = 0.35
+    curvature_sd: float | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:  # noqa: D102
+        return tuple(f"x{k + 1}" for k in range(self.n))
+
+    @property
+    def fractions(self) -> FloatArray:  # noqa: D102
+        return np.arange(1, self.n + 1) / self.n
+
+    @property
+    def lower(self) -> FloatArray:  # noqa: D102
+        return np.zeros(self.n)
+
+    @property
+    def upper(self) -> FloatArray:  # noqa: D102
+        return np.ones(self.n)
+
+    def composition(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
+        return p, np.eye(self.n)
+
+    def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
+        rows = [np.zeros((0, self.n))]
+        if self.smooth_sd is not None and self.n > 1:
+            rows.append(np.diff(np.eye(self.n), axis=0) / self.smooth_sd)
+        if self.curvature_sd is not None and self.n > 2:
+            rows.append(np.diff(np.eye(self.n), n=2, axis=0) / self.curvature_sd)
+        d = np.concatenate(rows)
+        return d @ p, d
+
+    def starts(self, mean: float) -> list[FloatArray]:  # noqa: D102
+        flat = np.full(self.n, np.clip(mean, 0.05, 0.95))
+        rise = np.clip(flat + np.linspace(-0.45, 0.35, self.n), 0.03, 0.97)
+        fall = np.clip(flat - np.linspace(-0.45, 0.35, self.n), 0.03, 0.97)
+        return [flat, rise, fall]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Homogeneous:
+    """One composition for the whole particle."""
+
+    @property
+    def names(self) -> tuple[str, ...]:  # noqa: D102
+        return ("x",)
+
+    @property
+    def fractions(self) -> FloatArray:  # noqa: D102
+        return np.ones(1)
+
+    @property
+    def lower(self) -> FloatArray:  # noqa: D102
+        return np.zeros(1)
+
+    @property
+    def upper(self) -> FloatArray:  # noqa: D102
+        return np.ones(1)
+
+    def composition(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
+        return p, np.ones((1, 1))
+
+    def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
+        return np.zeros(0), np.zeros((0, 1))
+
+    def starts(self, mean: float) -> list[FloatArray]:  # noqa: D102
+        return [np.array([np.clip(mean, 0.05, 0.95)]), np.array([0.2]), np.array([0.8])]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transition:
+    r"""From x_in to x_out at s0 = r/R: abrupt ("core_shell") or an error function of width w ("erf").
+
+    .. math:: x(s) = x_{in} + (x_{out} - x_{in})\, \tfrac{1}{2}\left[1 + \mathrm{erf}\frac{s - s_0}{\sqrt{2} w}\right]
+
+    averaged over the volume of each of ``n`` thin shells, so that the result is smooth in s0 also for a sharp step.
+    """
+
+    n: int
+    kind: Literal["core_shell", "erf"] = "erf"
+
+    @property
+    def names(self) -> tuple[str, ...]:  # noqa: D102
+        return ("x_in", "x_out", "s0") + (("w",) if self.kind == "erf" else ())
+
+    @property
+    def fractions(self) -> FloatArray:  # noqa: D102
+        return np.arange(1, self.n + 1) / self.n
+
+    @property
+    def lower(self) -> FloatArray:  # noqa: D102
+        return np.array([0.0, 0.0, 0.1, 0.02][: len(self.names)])
+
+    @property
+    def upper(self) -> FloatArray:  # noqa: D102
+        return np.array([1.0, 1.0, 1.2, 0.6][: len(self.names)])
+
+    def _x(self, p: FloatArray) -> FloatArray:
+        from scipy.special import erf
+
+        edges = np.concatenate([[0.0], self.fractions])
+        if self.kind == "core_shell":
+            # exact volume average of the step: its cumulative is piecewise cubic
+            s0 = p[2]
+            inside = np.minimum(edges, s0) ** 3
+            share_in = np.diff(inside) / np.diff(edges**3)
+            return np.asarray(p[1] + (p[0] - p[1]) * share_in)
+        nodes, weights = np.polynomial.legendre.leggauss(6)
+        s = 0.5 * (edges[1:] + edges[:-1])[:, None] + 0.5 * np.diff(edges)[:, None] * nodes
+        w = weights * s * s
+        w /= w.sum(1, keepdims=True)
+        step = 0.5 * (1.0 + erf((s - p[2]) / (np.sqrt(2.0) * p[3])))
+        return np.asarray(p[0] + (p[1] - p[0]) * (w * step).sum(1))
+
+    def composition(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
+        x = self._x(p)
+        jac = np.empty((self.n, len(p)))
+        for i in range(len(p)):
+            h = 1e-5
+            up, down = p.copy(), p.copy()
+            up[i] += h
+            down[i] -= h
+            jac[:, i] = (self._x(up) - self._x(down)) / (2 * h)
+        return x, jac
+
+    def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
+        return np.zeros(0), np.zeros((0, len(p)))
+
+    def starts(self, mean: float) -> list[FloatArray]:  # noqa: D102
+        tail = [0.15][: len(self.names) - 3]
+        return [np.array([0.1, 0.8, s0, *tail]) for s0 in (0.6, 0.85)] + [np.array([0.5, 0.5, 0.7, *tail])]
+
+
+def make_family(profile: str, shells: int, *, smoothness: bool = True, smooth_sd: float = 0.35) -> ProfileFamily:
+    """Return the family that a project file names.
+
+    Raises
+    ------
+    RecipeError
+        For a name that is not known.
+    """
+    fine = shells * max(2, round(15 / shells)) if shells < 12 else shells
+    if profile == "shells":
+        return Shells(n=shells, smooth_sd=smooth_sd if smoothness else None)
+    if profile == "homogeneous":
+        return Homogeneous()
+    if profile in ("core_shell", "erf"):
+        return Transition(n=fine, kind="core_shell" if profile == "core_shell" else "erf")
+    if profile == "smooth":
+        return Shells(n=fine, smooth_sd=smooth_sd * np.sqrt(shells / fine), curvature_sd=0.5 * shells / fine)
+    raise RecipeError(f"particle.profile: {profile!r} is not known; write shells, homogeneous, core_shell, erf or smooth")

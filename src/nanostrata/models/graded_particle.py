@@ -1,0 +1,328 @@
+"""The graded particle: compositions of shells, a size distribution and a shape, to I(q, E) and its derivatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from nanostrata.domain import ScatteringCurve, SizeDistribution
+from nanostrata.domain.base import ComplexArray, FloatArray, IntArray
+from nanostrata.errors import RecipeError
+from nanostrata.kernels import sizes as size_kernels
+from nanostrata.kernels._jit import numba_available
+from nanostrata.kernels.multishell import form_and_gradient, form_and_gradient_numpy, size_table
+from nanostrata.models.density import SolidSolution
+from nanostrata.tables.factors import FactorTable
+
+SizeKind = Literal["gaussian", "lognormal", "tem"]
+Shape = Literal["sphere", "prolate", "oblate"]
+
+ASPECT_BOUNDS = {"sphere": (1.0, 1.0), "prolate": (1.0, 3.0), "oblate": (0.33, 1.0)}
+"""Unique axis over the other two, allowed range by shape."""
+
+LAUE_DEGREE = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeRange:
+    """Where mean and standard deviation of the diameter may go, nm; the table of the model covers it."""
+
+    mean_low: float
+    mean_high: float
+    std_low: float
+    std_high: float
+
+    @classmethod
+    def around(cls, sizes: SizeDistribution) -> SizeRange:
+        """Six standard deviations of the TEM prior, and at least a factor 1.5 in width."""
+        mean_reach = max(6 * sizes.mean_sigma_nm, 0.1 * sizes.mean_nm)
+        std_reach = max(6 * sizes.std_sigma_nm, 0.33 * sizes.std_nm)
+        return cls(
+            mean_low=max(0.3 * sizes.mean_nm, sizes.mean_nm - mean_reach),
+            mean_high=sizes.mean_nm + mean_reach,
+            std_low=max(0.25 * sizes.std_nm, sizes.std_nm - std_reach, 0.01 * sizes.mean_nm),
+            std_high=min(sizes.std_nm + std_reach, 0.6 * sizes.mean_nm),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Model at every data point, electrons squared per particle, and its derivatives.
+
+    Attributes
+    ----------
+    value : (p,) number average of the orientation-averaged intensity, without Laue scattering
+    laue : (p,) Laue scattering of the random alloy
+    grad_x : (p, n_shell) of value + laue
+    grad_size : (p, 2 or 3) by mean diameter, standard deviation and, for spheroids, aspect ratio
+    grad_density : (p, 2) by relative density of core and shell
+    """
+
+    value: FloatArray
+    laue: FloatArray
+    grad_x: FloatArray
+    grad_size: FloatArray
+    grad_density: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradedParticle:
+    r"""Model of a set of curves, prepared once.
+
+    For fixed sizes and shape the intensity is a quadratic form in the contrasts,
+
+    .. math:: I(q, E) = \sum_{kl} \Delta\rho_k^*(E)\, M_{kl}(q)\, \Delta\rho_l(E), \qquad
+              M_{kl}(q) = \sum_i W_i\, T_{i,kl}(q)
+
+    T depends on nothing that is fitted; only the weights W depend on mean diameter, width and aspect ratio.
+
+    Attributes
+    ----------
+    q_inv_nm, curve_index : (p,) all data points and the curve that each belongs to
+    core, shell : (p,) complex electrons per shared site of the two end members
+    medium : (p,) electron density of the medium, e/nm^3
+    """
+
+    solid: SolidSolution
+    fractions: FloatArray
+    kind: SizeKind
+    shape: Shape
+    sizes: SizeRange
+    q_inv_nm: FloatArray
+    curve_index: IntArray
+    core: ComplexArray
+    shell: ComplexArray
+    medium: FloatArray
+    laue_poly: FloatArray
+    column: IntArray
+    nodes: FloatArray
+    table: FloatArray = field(repr=False)
+    mu: FloatArray
+    mu_weights: FloatArray
+    scores: FloatArray
+    engine: str = "numba"
+
+    @property
+    def n_shell(self) -> int:
+        """Number of shells."""
+        return len(self.fractions)
+
+    @property
+    def size_names(self) -> tuple[str, ...]:
+        """Names of the size parameters."""
+        return ("diameter_mean_nm", "diameter_std_nm") + (() if self.shape == "sphere" else ("aspect_ratio",))
+
+    def density(self, r: FloatArray, mean_nm: float, std_nm: float) -> FloatArray:
+        """Number density of the volume-equivalent *radius* r (1/nm); mean and std are those of the diameter."""
+        mean, std = 0.5 * mean_nm, 0.5 * std_nm
+        if self.kind == "gaussian":
+            return size_kernels.gaussian_density(r, mean, std)
+        if self.kind == "lognormal":
+            return size_kernels.lognormal_density(r, mean, std)
+        return size_kernels.sampled_density(r, mean, std, self.scores)
+
+    def weights(self, mean_nm: float, std_nm: float, aspect: float = 1.0) -> FloatArray:
+        """Weights of the nodes, (n_t,) nm^6."""
+        h = size_kernels.stretch(self.mu, aspect)
+        density = self.density(self.nodes[:, None] / h, mean_nm, std_nm)
+        return size_kernels.node_weights(self.nodes, density, h, self.mu_weights)
+
+    def tables(self, size: FloatArray) -> FloatArray:
+        """Pair table averaged over sizes and its derivatives by the size parameters, (1 + n_size, columns, n_pair)."""
+        rows = [self.weights(*size)]
+        for i in range(len(size)):
+            h = 1e-4 * max(size[i], 0.1)
+            up, down = size.copy(), size.copy()
+            up[i] += h
+            down[i] -= h
+            rows.append((self.weights(*up) - self.weights(*down)) / (2 * h))
+        flat = np.stack(rows) @ self.table.reshape(len(self.nodes), -1)
+        return flat.reshape(len(rows), *self.table.shape[1:])
+
+    def mean_volume_nm3(self, size: FloatArray) -> float:
+        """Number mean of the particle's volume, nm^3 (exact for the Gaussian, to second moments for the others)."""
+        mean, std = 0.5 * size[0], 0.5 * size[1]
+        return float(4.0 / 3.0 * math.pi * (mean**3 + 3.0 * mean * std**2))
+
+    def evaluate(
+        self, x: FloatArray, size: FloatArray, density: tuple[float, float] = (0.0, 0.0), tables: FloatArray | None = None
+    ) -> Evaluation:
+        """Model and derivatives at every data point.
+
+        Parameters
+        ----------
+        x : (n_shell,) composition of each shell
+        size : (2 or 3,) mean and standard deviation of the diameter, nm; aspect ratio for spheroids
+        density : relative change of the electron density of core and shell material
+        tables : the result of :meth:`tables` for this size, when it is known already
+        """
+        if tables is None:
+            tables = self.tables(size)
+        p, n = len(self.q_inv_nm), self.n_shell
+        value, gx, gt, gd = np.empty(p), np.empty((p, n)), np.empty((p, len(tables) - 1)), np.empty((p, 2))
+        vol = np.ascontiguousarray(self.solid.site_volume_nm3(x))
+        dvol = np.ascontiguousarray(self.solid.site_volume_slope(x))
+        compute = form_and_gradient if self.engine == "numba" else form_and_gradient_numpy
+        compute(
+            np.ascontiguousarray(x), vol, dvol, self.core, self.shell, self.medium, float(density[0]), float(density[1]),
+            self.column, tables, value, gx, gt, gd,
+        )  # fmt: skip
+        shares = np.diff(self.fractions**3, prepend=0.0) * self.mean_volume_nm3(size)
+        powers = np.vander(x, LAUE_DEGREE + 1)
+        slopes = np.zeros_like(powers)
+        slopes[:, :-1] = powers[:, 1:] * np.arange(LAUE_DEGREE, 0, -1)
+        laue = (self.laue_poly @ (powers.T @ shares))[self.curve_index]
+        gx += (self.laue_poly @ (slopes.T * shares))[self.curve_index]
+        return Evaluation(value=value, laue=laue, grad_x=gx, grad_size=gt, grad_density=gd)
+
+
+def prepare(
+    curves: Sequence[ScatteringCurve],
+    solid: SolidSolution,
+    factors: FactorTable,
+    fractions: FloatArray,
+    *,
+    sizes: SizeRange,
+    kind: SizeKind = "gaussian",
+    shape: Shape = "sphere",
+    readings_nm: FloatArray | None = None,
+    smearing: Literal["none", "dq"] | float = "none",
+    atomic_form_factors: bool = True,
+    laue: bool = True,
+    engine: str = "auto",
+) -> GradedParticle:
+    """Tabulate everything that the fit does not change.
+
+    Parameters
+    ----------
+    curves : measured curves; each needs its energy
+    fractions : (n_shell,) outer radii of the shells over the particle's
+    sizes : range of sizes that the table must cover
+    readings_nm : diameters for ``kind = "tem"``
+    smearing : "none", "dq" (each curve's own dq) or the half-length of a slit, 1/nm
+    atomic_form_factors : use f0(q) + f' + i f'' instead of Z + f' + i f'' (the golden tables use Z)
+    laue : include the Laue scattering of the random alloy
+
+    Raises
+    ------
+    RecipeError
+        When a curve lacks its energy, or dq is asked for and a curve has none.
+    """
+    problems = [f"{c.label}: the energy is missing; write energy_kev" for c in curves if c.energy_kev is None]
+    if smearing == "dq":
+        problems += [f"{c.label}: smearing = \"dq\" needs a fourth column dq" for c in curves if c.dq_inv_nm is None]
+    if kind == "tem" and (readings_nm is None or len(readings_nm) < 10):
+        problems.append('particle.sizes: "tem" needs at least 10 measured diameters; give tem.diameters or write "gaussian"')
+    if problems:
+        raise RecipeError(*problems)
+    aspects = ASPECT_BOUNDS[shape]
+    stretches = [float(s) for a in aspects for s in size_kernels.stretch(np.array([0.0, 1.0]), a)]
+    nodes = _nodes(sizes, kind, min(stretches), max(stretches), max(float(c.q_inv_nm[-1]) for c in curves))
+    columns, table = _tabulate(curves, nodes, fractions, smearing)
+    core, shell = _numerators(curves, solid, factors, atomic_form_factors)
+    mu, w = size_kernels.orientation_nodes(1 if shape == "sphere" else 32)
+    if engine == "auto":
+        engine = "numba" if numba_available() else "numpy"
+    return GradedParticle(
+        solid=solid,
+        fractions=np.asarray(fractions, dtype=np.float64),
+        kind=kind,
+        shape=shape,
+        sizes=sizes,
+        q_inv_nm=np.concatenate([c.q_inv_nm for c in curves]),
+        curve_index=np.repeat(np.arange(len(curves)), [len(c) for c in curves]),
+        core=core,
+        shell=shell,
+        medium=np.full(len(core), solid.medium.electron_density_e_nm3),
+        laue_poly=_laue_polynomials(curves, solid, factors, laue),
+        column=columns,
+        nodes=nodes,
+        table=table,
+        mu=mu,
+        mu_weights=w,
+        scores=_scores(readings_nm),
+        engine=engine,
+    )
+
+
+def _nodes(sizes: SizeRange, kind: str, h_low: float, h_high: float, q_max: float) -> FloatArray:
+    # the intensity weighs with r^6: the upper end needs 7.5 sigma (Gaussian) or the log-normal's own tail
+    mean, std = 0.5 * sizes.mean_high, 0.5 * sizes.std_high
+    if kind == "lognormal":
+        median, s = size_kernels.lognormal_parameters(mean, std)
+        high = median * math.exp(6.0 * s * s + 5.5 * s)
+        low_median, low_s = size_kernels.lognormal_parameters(0.5 * sizes.mean_low, std)
+        low = low_median * math.exp(-5.5 * low_s)
+    else:
+        high = mean + 7.5 * std
+        low = 0.5 * sizes.mean_low - 7.5 * std
+    return size_kernels.radius_nodes(low * h_low, high * h_high, 0.5 * sizes.std_low * h_low, q_max)
+
+
+def _scores(readings: FloatArray | None) -> FloatArray:
+    if readings is None or len(readings) < 2:
+        return np.zeros(1)
+    return np.asarray((readings - readings.mean()) / readings.std())
+
+
+def _tabulate(
+    curves: Sequence[ScatteringCurve], nodes: FloatArray, fractions: FloatArray, smearing: str | float
+) -> tuple[IntArray, FloatArray]:
+    """One table for each distinct q grid; curves on the same grid share it."""
+    grids: dict[bytes, int] = {}
+    tables: list[FloatArray] = []
+    columns: list[IntArray] = []
+    offset = 0
+    for curve in curves:
+        spread = _spread(curve, smearing)
+        key = curve.q_inv_nm.tobytes() + (b"" if spread is None else spread[0].tobytes())
+        if key not in grids:
+            grids[key] = offset
+            tables.append(size_table(curve.q_inv_nm, nodes, fractions, spread))
+            offset += len(curve)
+        columns.append(grids[key] + np.arange(len(curve)))
+    return np.concatenate(columns), np.concatenate(tables, axis=1)
+
+
+def _spread(curve: ScatteringCurve, smearing: str | float) -> tuple[FloatArray, FloatArray] | None:
+    """The q values that a point averages over: Gaussian dq, or a slit that adds sqrt(q^2 + y^2)."""
+    if smearing == "none":
+        return None
+    q = curve.q_inv_nm
+    if smearing == "dq":
+        assert curve.dq_inv_nm is not None
+        z, w = np.polynomial.hermite_e.hermegauss(9)
+        return np.abs(q[:, None] + z * curve.dq_inv_nm[:, None]), np.broadcast_to(w / w.sum(), (len(q), len(w)))
+    y, w = np.polynomial.legendre.leggauss(24)
+    y = 0.5 * (y + 1.0) * float(smearing)
+    return np.sqrt(q[:, None] ** 2 + y**2), np.broadcast_to(0.5 * w, (len(q), len(w)))
+
+
+def _numerators(
+    curves: Sequence[ScatteringCurve], solid: SolidSolution, factors: FactorTable, with_q: bool
+) -> tuple[ComplexArray, ComplexArray]:
+    core, shell = [], []
+    for c in curves:
+        assert c.energy_kev is not None
+        a, b = solid.numerators(factors, c.energy_kev, c.q_inv_nm if with_q else None)
+        core.append(np.broadcast_to(a, len(c)))
+        shell.append(np.broadcast_to(b, len(c)))
+    return np.concatenate(core).astype(np.complex128), np.concatenate(shell).astype(np.complex128)
+
+
+def _laue_polynomials(
+    curves: Sequence[ScatteringCurve], solid: SolidSolution, factors: FactorTable, laue: bool
+) -> FloatArray:
+    """Laue scattering per volume against x as a polynomial for each curve, electrons squared per nm^3."""
+    if not laue:
+        return np.zeros((len(curves), LAUE_DEGREE + 1))
+    grid = np.linspace(0.0, 1.0, 41)
+    rows = []
+    for c in curves:
+        assert c.energy_kev is not None
+        rows.append(np.polyfit(grid, solid.laue_per_site(grid, factors, c.energy_kev) / solid.site_volume_nm3(grid), LAUE_DEGREE))
+    return np.stack(rows)

@@ -1,0 +1,268 @@
+"""Fit the radial composition profile to the curves of all energies at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from nanostrata.domain import ScatteringCurve
+from nanostrata.domain.base import FloatArray
+from nanostrata.domain.fit import CurveFit, Draws, ProfileFit, ShapeChoice
+from nanostrata.errors import ConvergenceError
+from nanostrata.models.build_posterior import PriorKnowledge, build_posterior
+from nanostrata.models.density import SolidSolution
+from nanostrata.models.explore import best_point, draw, laplace_sd, resampled_fits
+from nanostrata.models.families import Homogeneous, ProfileFamily, Shells, make_family
+from nanostrata.models.graded_particle import ASPECT_BOUNDS, GradedParticle, SizeRange, prepare
+from nanostrata.models.posterior import Posterior, curve_slices
+from nanostrata.tables.factors import FactorTable
+
+VERSION = "1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileSettings:
+    """What the project file and the preset decide.
+
+    Attributes
+    ----------
+    shells : number of reported, equispaced shells
+    profile : family: "shells", "homogeneous", "core_shell", "erf", "smooth"
+    smoothness, smoothness_sd : the weak prior between neighbours and its tau
+    draws, warmup, chains : of the sampler
+    refits : number of refits of redrawn data for each variant
+    atomic_form_factors : f0(q) in place of Z
+    """
+
+    shells: int = 5
+    profile: str = "shells"
+    shape: Literal["sphere", "prolate", "oblate"] = "sphere"
+    size_kind: Literal["gaussian", "lognormal", "tem"] = "gaussian"
+    smoothness: bool = True
+    smoothness_sd: float = 0.35
+    smearing: Literal["none", "dq"] | float = "none"
+    draws: int = 300
+    warmup: int = 250
+    chains: int = 4
+    refits: int = 200
+    atomic_form_factors: bool = True
+    laue: bool = True
+    engine: str = "auto"
+
+
+def fit_profile(
+    curves: Sequence[ScatteringCurve],
+    solid: SolidSolution,
+    factors: FactorTable,
+    other_factors: FactorTable | None,
+    known: PriorKnowledge,
+    settings: ProfileSettings,
+    *,
+    seed: int,
+    progress: Callable[[str], None] = lambda _: None,
+) -> ProfileFit:
+    """Joint posterior of the profile, the sizes and all nuisances.
+
+    Parameters
+    ----------
+    curves : one per energy, sorted by the caller as they are to be shown
+    factors, other_factors : the chosen table of f', f'' and the second opinion
+    known : priors from TEM, EDX and the stated uncertainties
+    seed : all random numbers come from it
+
+    Returns
+    -------
+    ProfileFit
+        With the posterior under the stated prior and, beside it, without coupling between shells; the homogeneous
+        particle; other shapes; the other table; and the paper's resampled refits.
+
+    Raises
+    ------
+    ConvergenceError
+        When no start of the search reaches a finite minimum.
+
+    Notes
+    -----
+    Assumes dilute, randomly oriented particles with the composition a function of r/R only.
+    """
+    seeds = np.random.SeedSequence(seed).spawn(4)
+    family = make_family(settings.profile, settings.shells, smoothness=settings.smoothness, smooth_sd=settings.smoothness_sd)
+    free_family = Shells(n=settings.shells, smooth_sd=None)
+
+    def build(fam: ProfileFamily, table: FactorTable, shape: str, sigma: FloatArray | None = None) -> Posterior:
+        particle = _prepare(curves, solid, table, fam, known, settings, shape)
+        return build_posterior(curves, particle, fam, known, sigma_factors=None if sigma is None else list(sigma))
+
+    progress("searching the best profile")
+    first = build(free_family, factors, settings.shape)
+    best_first = best_point(first)
+    sigma_factor = _sigma_factors(first, best_first)
+    free = replace_sigma(first, sigma_factor)
+    independent_best = best_point(free, extra=[best_first])
+    main_posterior = build(family, factors, settings.shape, sigma_factor) if family != free_family else free
+    main_best = best_point(main_posterior)
+
+    progress("sampling the posterior")
+    main = draw(main_posterior, main_best, settings, seeds[0])
+    progress("sampling without the smoothness prior")
+    independent = main if family == free_family else draw(free, independent_best, settings, seeds[1])
+
+    progress("trying a homogeneous particle and other shapes")
+    flat = build(Homogeneous(), factors, settings.shape, sigma_factor)
+    flat_best = best_point(flat)
+    shapes = _shapes(build, free_family, factors, settings, sigma_factor, independent_best, free)
+
+    progress("using the other factor table")
+    shift, other_name = np.full(settings.shells, np.nan), ""
+    if other_factors is not None:
+        other = build(family, other_factors, settings.shape, sigma_factor)
+        other_best = best_point(other, extra=[main_best])
+        shift = _reported(family, settings.shells, other, other_best) - _reported(family, settings.shells, main_posterior, main_best)
+        other_name = other_factors.name
+
+    progress("refitting redrawn data, the paper's way")
+    refit_gauss, refit_uniform = resampled_fits(free, independent_best, settings.refits, seeds[2])
+    return _assemble(
+        curves, settings, family, main_posterior, main_best, main, free, independent_best, independent, flat, flat_best,
+        shapes, shift, factors.name, other_name, refit_uniform, refit_gauss, sigma_factor,
+    )  # fmt: skip
+
+
+def _prepare(
+    curves: Sequence[ScatteringCurve],
+    solid: SolidSolution,
+    table: FactorTable,
+    family: ProfileFamily,
+    known: PriorKnowledge,
+    settings: ProfileSettings,
+    shape: str,
+) -> GradedParticle:
+    return prepare(
+        curves, solid, table, family.fractions, sizes=SizeRange.around(known.sizes), kind=settings.size_kind,
+        shape=shape, readings_nm=known.sizes.diameters_nm if len(known.sizes.diameters_nm) else None,  # type: ignore[arg-type]
+        smearing=settings.smearing, atomic_form_factors=settings.atomic_form_factors,
+        laue=settings.laue and known.background != "none", engine=settings.engine,
+    )  # fmt: skip
+
+
+def replace_sigma(posterior: Posterior, factors: FloatArray) -> Posterior:
+    """Multiply the stated sigma of each curve."""
+    return replace(posterior, sigma=posterior.sigma * factors[posterior.particle.curve_index])
+
+
+def _sigma_factors(posterior: Posterior, best: FloatArray) -> FloatArray:
+    """Factor on each curve's sigma: chi_reduced where it is significantly above 1, else 1."""
+    from scipy.stats import chi2
+
+    model, _ = posterior.model(best, gradient=False)
+    r2 = ((model - posterior.intensity) / posterior.sigma) ** 2
+    used = len(best) / len(posterior.scale_prior)
+    out = []
+    for s in curve_slices(posterior):
+        dof = max(1.0, (s.stop - s.start) - used)
+        total = float(r2[s].sum())
+        out.append(np.sqrt(total / dof) if chi2.sf(total, dof) < 0.01 else 1.0)
+    return np.array(out)
+
+
+def _reported(family: ProfileFamily, shells: int, posterior: Posterior, theta: FloatArray) -> FloatArray:
+    x, _ = family.composition(posterior.split(theta)[0])
+    return shell_averages(x[None], family.fractions, shells)[0]
+
+
+def shell_averages(x: FloatArray, fractions: FloatArray, shells: int) -> FloatArray:
+    """Volume averages over equispaced shells of a profile given on other shells, (n, m) -> (n, shells)."""
+    edges = np.concatenate([[0.0], fractions])
+    target = np.linspace(0.0, 1.0, shells + 1)
+    low = np.maximum(edges[:-1, None], target[None, :-1])
+    high = np.minimum(edges[1:, None], target[None, 1:])
+    weight = np.where(high > low, high**3 - low**3, 0.0)
+    return np.asarray(x @ (weight / weight.sum(axis=0)))
+
+
+def _shapes(
+    build: Any, family: ProfileFamily, factors: FactorTable, settings: ProfileSettings, sigma: FloatArray, known_best: FloatArray,
+    known_posterior: Posterior,
+) -> tuple[ShapeChoice, ...]:  # fmt: skip
+    out = []
+    for shape in dict.fromkeys(("sphere", settings.shape if settings.shape != "sphere" else "prolate")):
+        if shape == settings.shape:
+            posterior, best = known_posterior, known_best
+        else:
+            posterior = build(family, factors, shape, sigma)
+            best = best_point(posterior)
+        model, _ = posterior.model(best, gradient=False)
+        chi2 = float(np.sum(((model - posterior.intensity) / posterior.sigma) ** 2))
+        aspect, aspect_sd = 1.0, 0.0
+        if shape != "sphere":
+            at = posterior.names.index("aspect_ratio")
+            aspect, aspect_sd = float(best[at]), float(laplace_sd(posterior, best)[at])
+        out.append(ShapeChoice(shape=shape, chi2=chi2, n_data=len(model), aspect_ratio=aspect, aspect_sigma=aspect_sd))
+    return tuple(out)
+
+
+def _assemble(
+    curves: Sequence[ScatteringCurve], settings: ProfileSettings, family: ProfileFamily, posterior: Posterior, best: FloatArray,
+    main: Draws, free: Posterior, free_best: FloatArray, independent: Draws, flat: Posterior, flat_best: FloatArray,
+    shapes: tuple[ShapeChoice, ...], shift: FloatArray, table: str, other_table: str, refit_uniform: FloatArray,
+    refit_gauss: FloatArray, sigma_factor: FloatArray,
+) -> ProfileFit:  # fmt: skip
+    from scipy.stats import chi2 as chi2_law
+
+    from nanostrata.models.verdicts import curve_fits, gradient_verdict, informed_by, touched_bounds
+
+    main_shells = shell_averages(main.shell_fraction, family.fractions, settings.shells)
+    sd = independent.shell_fraction.std(axis=0, ddof=1)
+    if settings.profile == "homogeneous":
+        labels = ("data",) * settings.shells
+        sd = np.full(settings.shells, float(main_shells[:, 0].std(ddof=1)))
+    else:
+        labels = informed_by(sd, main_shells, independent.shell_fraction)
+    flat_chi2 = _cost(flat, flat_best)
+    shells_chi2 = min(_cost(free, free_best), flat_chi2)
+    verdict, numbers = gradient_verdict(flat_chi2, shells_chi2, independent.shell_fraction)
+    model, _ = posterior.model(best, gradient=False)
+    stated = posterior.sigma / sigma_factor[posterior.particle.curve_index]
+    chi2_stated = float(np.sum(((model - posterior.intensity) / stated) ** 2))
+    dof = max(1, len(model) - int(posterior.free.sum()))
+    fits = curve_fits(curves, posterior, best, main.theta, sigma_factor, stated)
+    warnings = _warnings(main, independent, chi2_stated, dof, shapes)
+    return ProfileFit(
+        family=settings.profile, shape=settings.shape, fractions=np.arange(1, settings.shells + 1) / settings.shells, main=main,
+        independent=independent, main_shells=main_shells, curves=fits, shapes=shapes, homogeneous_chi2=flat_chi2,
+        homogeneous_x=float(flat_best[0]), shells_chi2=shells_chi2, n_data=len(model),
+        chi2_p=float(chi2_law.sf(chi2_stated, dof)), table_name=table, other_table=other_table, table_shift=shift,
+        refit_uniform=refit_uniform, refit_gaussian=refit_gauss,
+        refit_fixed="sizes, densities and relative scales held at their best values", supported=int(np.sum(sd < 0.20)),
+        informed_by=labels, independent_sd=sd, gradient=verdict, gradient_numbers=numbers,
+        bounds_touched=touched_bounds(posterior, best), warnings=warnings,
+    )  # fmt: skip
+
+
+def _cost(posterior: Posterior, theta: FloatArray) -> float:
+    r, _ = posterior.residuals(theta)
+    return float(r @ r)
+
+
+def _warnings(
+    main: Draws, independent: Draws, chi2: float, dof: int, shapes: tuple[ShapeChoice, ...]
+) -> tuple[tuple[str, str], ...]:
+    out = []
+    for name, d in (("main", main), ("independent", independent)):
+        if d.r_hat > 1.05 or d.effective < 100:
+            out.append(
+                ("sampler", f"the {name} posterior is not fully explored (R-hat {d.r_hat:.2f}, effective draws {d.effective:.0f}); "
+                 "use --preset standard or full")
+            )  # fmt: skip
+    if chi2 / dof > 3:
+        out.append(
+            ("bad_fit", f"the model does not describe the curves: chi2 per degree of freedom is {chi2 / dof:.3g}; "
+             "do not trust the intervals")
+        )  # fmt: skip
+    return tuple(out)
+
+
+__all__ = ["ASPECT_BOUNDS", "VERSION", "ConvergenceError", "CurveFit", "ProfileSettings", "fit_profile", "shell_averages"]
