@@ -78,24 +78,27 @@ def pair_averages(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     r"""Size averages of core^2, 2 core shell and shell^2 amplitudes of unit contrast.
 
-    .. math:: F = \Delta\rho_{core} V_c \Phi(q R_c) + \Delta\rho_{shell}\,[V_o \Phi(q R_o) - V_c \Phi(q R_c)],
-              \quad R_o = R_c + t
+    .. math:: F = \Delta\rho_{core} V_c \Phi(q f R) + \Delta\rho_{shell}\,[V_o \Phi(q R) - V_c \Phi(q f R)],
+              \quad f = 1 - t / \langle R \rangle
+
+    Core and shell scale with the particle, as the equispaced shells do.
 
     Parameters
     ----------
     q : any shape, 1/nm
-    radius_mean, radius_std : number mean and standard deviation of the core radius, nm
-    thickness : of the shell, the same for all particles, nm; 0 = homogeneous spheres
+    radius_mean, radius_std : number mean and standard deviation of the outer radius, nm
+    thickness : of the shell of the particle of mean radius, nm; 0 = homogeneous spheres
     """
     flat = np.ravel(q)
     nodes = nodes_for(kind, radius_mean, radius_std, float(flat.max()))
     weight = radius_density(kind, nodes, radius_mean, radius_std, scores) * (nodes[1] - nodes[0])
-    inner = 4 / 3 * np.pi * nodes**3 * sphere_phi(np.multiply.outer(flat, nodes))
+    outer = 4 / 3 * np.pi * nodes**3 * sphere_phi(np.multiply.outer(flat, nodes))
     if thickness == 0:
-        cc = (inner**2) @ weight
+        cc = (outer**2) @ weight
         zero = np.zeros_like(cc)
         return cc.reshape(q.shape), zero.reshape(q.shape), zero.reshape(q.shape)
-    outer = 4 / 3 * np.pi * (nodes + thickness) ** 3 * sphere_phi(np.multiply.outer(flat, nodes + thickness))
+    core_nodes = nodes * max(0.0, 1.0 - thickness / radius_mean)
+    inner = 4 / 3 * np.pi * core_nodes**3 * sphere_phi(np.multiply.outer(flat, core_nodes))
     shell = outer - inner
     return (
         ((inner**2) @ weight).reshape(q.shape),
@@ -113,7 +116,7 @@ def intensities(
     Parameters
     ----------
     contrasts : (core - medium, shell - medium) for each curve
-    geometry : core radius mean, standard deviation, shell thickness, nm
+    geometry : outer radius mean, standard deviation, shell thickness of the mean particle, nm
     """
     cache: dict[bytes, tuple[FloatArray, FloatArray, FloatArray]] = {}
     out = []

@@ -10,6 +10,7 @@ import numpy as np
 from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.fit import CurveFit
+from nanostrata.kernels.statistics import runs_p
 from nanostrata.models.posterior import Posterior, curve_slices
 
 LEVELS = ("data", "weak", "prior")
@@ -59,21 +60,6 @@ def gradient_verdict(flat_chi2: float, shells_chi2: float, independent: FloatArr
     elif p > 0.05 and high - low < 0.5:
         verdict = "absent"
     return verdict, {"delta_chi2": delta, "p": p, "step": float(step.mean()), "step_low95": low, "step_high95": high}
-
-
-def runs_p(residual: FloatArray) -> float:
-    """Probability of as few or fewer runs of equal sign among independent residuals (Wald & Wolfowitz 1940)."""
-    sign = residual > 0
-    n1, n2 = int(sign.sum()), int((~sign).sum())
-    if n1 == 0 or n2 == 0:
-        return 0.0 if len(residual) > 8 else 1.0
-    runs = 1 + int(np.count_nonzero(sign[1:] != sign[:-1]))
-    n = n1 + n2
-    mean = 2.0 * n1 * n2 / n + 1.0
-    var = (mean - 1.0) * (mean - 2.0) / (n - 1.0)
-    if var <= 0:
-        return 1.0
-    return 0.5 * math.erfc(-(runs + 0.5 - mean) / math.sqrt(2.0 * var))
 
 
 def touched_bounds(posterior: Posterior, best: FloatArray) -> tuple[str, ...]:

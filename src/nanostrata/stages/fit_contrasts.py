@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nanostrata.domain import SizeDistribution
-from nanostrata.domain.base import Domain, FloatArray
+from nanostrata.domain.base import FloatArray
+from nanostrata.domain.contrast_fit import ContrastCurveFit, ContrastFit
 from nanostrata.errors import ConvergenceError
 from nanostrata.kernels.sizes import lognormal_parameters
+from nanostrata.kernels.statistics import runs_p
 from nanostrata.models.core_shell import ContrastCurve, intensities, smearing_grid
-from nanostrata.models.verdicts import runs_p
+
 
 VERSION = "1"
 FREE_SD = 1e3
@@ -24,7 +26,7 @@ class ContrastSettings:
 
     Attributes
     ----------
-    core_shell : core and shell of its own, constant thickness; else homogeneous spheres
+    core_shell : a core and a shell of its own thickness (that of the mean particle; both scale with size); else homogeneous
     size_kind : "gaussian", "lognormal" or "tem"
     scale : "common" (one scale, with a factor per curve under scale_uncertainty), "per_energy" or "absolute"
     background : "none" or "constant"
@@ -37,39 +39,6 @@ class ContrastSettings:
     background: str = "constant"
     smearing: str | float = "none"
     draws: int = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ContrastCurveFit(Domain):
-    """How one curve is described; residuals in stated sigmas."""
-
-    label: str
-    q_inv_nm: FloatArray
-    intensity: FloatArray
-    sigma: FloatArray
-    fit: FloatArray
-    residual_sigma: FloatArray
-    chi2_reduced: float
-    runs_p: float
-    scale: float
-    background: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ContrastFit(Domain):
-    """Result: names and values, covariance (rescaled by chi2_reduced where that exceeds 1), draws, and the curves."""
-
-    names: tuple[str, ...]
-    values: FloatArray
-    covariance: FloatArray
-    draws: FloatArray
-    core_shell: bool
-    size_kind: str
-    chi2_reduced: float
-    n_data: int
-    curves: tuple[ContrastCurveFit, ...]
-    bounds_touched: tuple[str, ...]
-    warnings: tuple[tuple[str, str], ...]
 
 
 class _Problem:
@@ -152,8 +121,7 @@ class _Problem:
         r = [(m - c.curve.intensity) / c.curve.sigma for m, c in zip(models, self.curves, strict=True)]
         if self.sizes is not None:
             d = self.sizes
-            outer = 2 * (theta[0] + (theta[2] if self.settings.core_shell else 0.0))
-            r.append(np.array([(outer - d.mean_nm) / d.mean_sigma_nm, (2 * theta[1] - d.std_nm) / d.std_sigma_nm]))
+            r.append(np.array([(2 * theta[0] - d.mean_nm) / d.mean_sigma_nm, (2 * theta[1] - d.std_nm) / d.std_sigma_nm]))
         return np.concatenate([*r, prior])
 
 
@@ -211,8 +179,6 @@ def _given(curves: Sequence[ContrastCurve]) -> list[tuple[str, float]]:
 
 def _starts(problem: _Problem, sizes: SizeDistribution | None, r_low: float, r_high: float) -> list[FloatArray]:
     """Core radii from the Guinier region, TEM, and a logarithmic scan that keeps the three best."""
-    from nanostrata.kernels.multishell import sphere_phi  # noqa: F401  (kept light: numpy only)
-
     radii = list(np.geomspace(max(r_low * 2, r_high / 200), r_high * 0.5, 24))
     if sizes is not None:
         radii = [0.5 * sizes.mean_nm, *radii]
@@ -264,7 +230,7 @@ def _result(
         if v - a < t * 0.01 or b - v < t
     )
     warnings = []
-    if reduced > 2.0:
+    if reduced > 3.0:
         warnings.append(
             ("bad_fit", f"dilute {'core + shell' if settings.core_shell else 'homogeneous'} spheres do not describe the curves: chi2 per "
              f"degree of freedom is {reduced:.3g}. The radii below are not to be trusted: interactions, resolution, another shape "

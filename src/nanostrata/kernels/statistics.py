@@ -1,0 +1,25 @@
+"""Small statistics of residuals."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def runs_p(residual: FloatArray) -> float:
+    """Probability of as few or fewer runs of equal sign among independent residuals (Wald & Wolfowitz 1940)."""
+    sign = residual > 0
+    n1, n2 = int(sign.sum()), int((~sign).sum())
+    if n1 == 0 or n2 == 0:
+        return 0.0 if len(residual) > 8 else 1.0
+    runs = 1 + int(np.count_nonzero(sign[1:] != sign[:-1]))
+    n = n1 + n2
+    mean = 2.0 * n1 * n2 / n + 1.0
+    var = (mean - 1.0) * (mean - 2.0) / (n - 1.0)
+    if var <= 0:
+        return 1.0
+    return 0.5 * math.erfc(-(runs + 0.5 - mean) / math.sqrt(2.0 * var))

@@ -1,0 +1,268 @@
+"""From a recipe to domain objects: everything that is read from files, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nanostrata.domain import Composition, Medium, ScatteringCurve, SizeDistribution
+from nanostrata.domain.base import Domain, FloatArray
+from nanostrata.errors import DataError, NanostrataError, RecipeError
+from nanostrata.models.density import SolidSolution
+from nanostrata.pipeline.recipe import Recipe
+from nanostrata.tables.factors import FactorTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inputs(Domain):
+    """Everything that was read.
+
+    Attributes
+    ----------
+    curves : ASAXS (or contrast) curves in the order of the project file
+    subtract : for each curve, fitted backgrounds: (values on the curve's q, scale, its sigma)
+    saxs : the curve for the shape, or None
+    sizes, composition : from TEM and EDX, or None
+    composition_x : mean x per site and its sigma from EDX, or None
+    notes : sentences about what was converted, dropped or assumed
+    """
+
+    curves: tuple[ScatteringCurve, ...]
+    subtract: tuple[tuple[tuple[FloatArray, float, float], ...], ...]
+    saxs: ScatteringCurve | None
+    sizes: SizeDistribution | None
+    composition: Composition | None
+    composition_x: tuple[float, float] | None
+    notes: tuple[str, ...]
+
+
+def materials(recipe: Recipe) -> SolidSolution | None:
+    """Return the solid solution that the project file describes; None when only contrasts are given.
+
+    Raises
+    ------
+    RecipeError
+        For impossible formulas, lattices or media, all problems at once.
+    """
+    from nanostrata.models.density import make_solid_solution
+    from nanostrata.tables.media import load_medium
+
+    if recipe.materials is None:
+        return None
+    medium: Medium = load_medium(recipe.sample.medium)
+    return make_solid_solution(recipe.materials.core, recipe.materials.shell, medium, root=recipe.root)
+
+
+def factor_tables(recipe: Recipe) -> tuple[FactorTable, FactorTable | None]:
+    """Return the chosen table of f', f'' and the second opinion."""
+    from nanostrata.tables.factors import load_factors
+
+    assert recipe.asaxs is not None
+    chosen = recipe.asaxs.factors
+    resolution = recipe.asaxs.energy_resolution_ev
+    if isinstance(chosen, str):
+        other = "cromer-liberman" if chosen == "chantler" else "chantler"
+        return load_factors(chosen, energy_resolution_ev=resolution), load_factors(other, energy_resolution_ev=resolution)
+    raise RecipeError("asaxs.factors: tables from files are read by pipeline.gather.measured_factors")
+
+
+def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
+    """Read every file that the recipe names; all problems of all files at once.
+
+    Raises
+    ------
+    DataError
+        Carrying every problem of every file.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    curves, subtract = _curves(recipe, problems, notes)
+    saxs = _saxs(recipe, problems)
+    sizes = _sizes(recipe, problems, notes)
+    composition, composition_x = _composition(recipe, solid, problems, notes)
+    if problems:
+        raise DataError(*problems)
+    return Inputs(
+        curves=tuple(curves),
+        subtract=tuple(subtract),
+        saxs=saxs,
+        sizes=sizes,
+        composition=composition,
+        composition_x=composition_x,
+        notes=tuple(notes),
+    )
+
+
+def _curves(recipe: Recipe, problems: list[str], notes: list[str]) -> tuple[list[ScatteringCurve], list[Any]]:
+    from nanostrata.io.curves import read_curve
+
+    table: Any = recipe.asaxs if recipe.asaxs is not None else recipe.contrasts
+    assert table is not None
+    curves: list[ScatteringCurve] = []
+    subtract: list[Any] = []
+    for entry in table.curves:
+        energy = getattr(entry, "energy_kev", None)
+        try:
+            curve = read_curve(
+                recipe.root / entry.file,
+                q_unit=entry.q_unit,
+                energy_kev=energy,
+                entry=entry.entry,
+                q_range_inv_nm=entry.q_range_inv_nm or table.q_range_inv_nm,
+                mask_inv_nm=tuple(entry.mask_inv_nm or ()) + tuple(table.mask_inv_nm or ()),
+                on_bad_points=table.on_bad_points,
+                relative_sigma=entry.relative_sigma,
+                label=_label(entry, energy),
+            )
+            curve, fitted, said = _background(recipe, entry, curve)
+        except NanostrataError as error:
+            if table.on_bad_points == "drop" and isinstance(error, DataError):
+                notes += [f"left out, because it cannot be read: {p}" for p in error.problems]
+                continue
+            problems += error.problems
+            continue
+        curves.append(curve)
+        subtract.append(tuple(fitted))
+        notes += said
+    if not curves and not problems:
+        problems.append("no curve is left to fit; see the notes above")
+    if problems and all(n.startswith("left out") for n in notes) and not curves:
+        problems += notes
+    return curves, subtract
+
+
+def _label(entry: Any, energy: float | None) -> str:
+    from pathlib import PurePath
+
+    name = PurePath(entry.file).name
+    if energy is not None:
+        return f"{energy:.3f} keV"
+    return name + (f":{entry.entry}" if entry.entry else "")
+
+
+def _background(recipe: Recipe, entry: Any, curve: ScatteringCurve) -> tuple[ScatteringCurve, list[Any], list[str]]:
+    """Subtract measured backgrounds of given scale; hand those with scale = "fit" on to the fit."""
+    from nanostrata.io.curves import read_curve
+
+    fitted, said = [], []
+    intensity, variance = np.array(curve.intensity), np.array(curve.sigma) ** 2
+    for b in entry.background_files or ():
+        other = read_curve(recipe.root / b.file, q_unit=b.q_unit or entry.q_unit, energy_kev=curve.energy_kev, label=str(b.file))
+        if other.q_inv_nm[0] > curve.q_inv_nm[0] * 1.001 or other.q_inv_nm[-1] < curve.q_inv_nm[-1] * 0.999:
+            raise DataError(
+                f"{b.file}: the background covers q = {other.q_inv_nm[0]:.4g} to {other.q_inv_nm[-1]:.4g} 1/nm, the curve "
+                f"{entry.file} needs {curve.q_inv_nm[0]:.4g} to {curve.q_inv_nm[-1]:.4g}; set q_range_inv_nm of the curve"
+            )
+        values = np.interp(curve.q_inv_nm, other.q_inv_nm, other.intensity)
+        errors = np.interp(curve.q_inv_nm, other.q_inv_nm, other.sigma)
+        transmission = b.transmission if b.transmission is not None else 1.0
+        if b.scale == "fit":
+            fitted.append((values * transmission, 1.0, 0.5))
+            variance += (transmission * errors) ** 2
+            said.append(f"{entry.file}: background {b.file} is fitted (scale 1 ± 0.5 as prior)")
+        else:
+            factor = float(b.scale) * transmission
+            intensity -= factor * values
+            variance += (factor * errors) ** 2
+            said.append(f"{entry.file}: {factor:g} times the background {b.file} subtracted, its errors carried")
+    if not (entry.background_files or ()):
+        return curve, [], []
+    new = ScatteringCurve(
+        q_inv_nm=curve.q_inv_nm, intensity=intensity, sigma=np.sqrt(variance), energy_kev=curve.energy_kev,
+        dq_inv_nm=curve.dq_inv_nm, label=curve.label, intensity_unit=curve.intensity_unit, origin=curve.origin,
+    )  # fmt: skip
+    return new, fitted, said
+
+
+def _saxs(recipe: Recipe, problems: list[str]) -> ScatteringCurve | None:
+    if recipe.saxs is None:
+        return None
+    from nanostrata.io.curves import read_curve
+
+    try:
+        return read_curve(
+            recipe.root / recipe.saxs.file, q_unit=recipe.saxs.q_unit, energy_kev=recipe.saxs.energy_kev, label="SAXS"
+        )
+    except NanostrataError as error:
+        problems += error.problems
+        return None
+
+
+def _sizes(recipe: Recipe, problems: list[str], notes: list[str]) -> SizeDistribution | None:
+    if recipe.tem is None:
+        return None
+    from nanostrata.io.tables_in import read_tem_readings
+    from nanostrata.stages.measure_particles import size_distribution, stated_sizes
+
+    tem = recipe.tem
+    try:
+        if tem.diameters is not None:
+            readings = read_tem_readings(recipe.root / tem.diameters)
+            sizes = size_distribution(
+                readings.major_nm, readings.minor_nm, shape=recipe.particle.shape, reading_error_nm=tem.reading_error_nm,
+                origin=readings.origin,
+            )  # fmt: skip
+        else:
+            sizes = stated_sizes(
+                tem.mean_diameter_nm, tem.std_diameter_nm, tem.particles, reading_error_nm=tem.reading_error_nm
+            )
+    except NanostrataError as error:
+        problems += error.problems
+        return None
+    notes += sizes.origin.notes
+    return sizes
+
+
+def _composition(
+    recipe: Recipe, solid: SolidSolution | None, problems: list[str], notes: list[str]
+) -> tuple[Composition | None, tuple[float, float] | None]:
+    if recipe.edx is None or solid is None:
+        return None, None
+    from nanostrata.io.tables_in import read_edx
+    from nanostrata.stages.measure_composition import composition, mean_shell_fraction
+
+    try:
+        source = recipe.edx.atomic_percent if recipe.edx.file is None else recipe.root / recipe.edx.file
+        table = read_edx(source, error=recipe.edx.error)
+        measured = composition(table, expected_elements=tuple(solid.elements_per_site(np.array([0.5]))))
+        x, sigma, said = mean_shell_fraction(measured, solid) if solid.shell is not None else (0.0, 0.0, ())
+    except NanostrataError as error:
+        problems += error.problems
+        return None, None
+    notes += [*getattr(getattr(measured, "origin", None), "notes", ()), *said]
+    return measured, (x, sigma) if solid.shell is not None else None
+
+
+def stated_or_guessed_sizes(inputs: Inputs) -> SizeDistribution:
+    """Return the TEM sizes, or a wide prior from the curves when there is no TEM.
+
+    Raises
+    ------
+    RecipeError
+        When no curve shows a size either.
+    """
+    if inputs.sizes is not None:
+        return inputs.sizes
+    from nanostrata.stages.inspect_curves import first_minimum
+
+    found = [m.q_inv_nm for c in inputs.curves if (m := first_minimum(c)) is not None]
+    if not found:
+        raise RecipeError(
+            "[tem] is missing and no curve shows a first minimum: the size is not determined. Add [tem] with "
+            "mean_diameter_nm, std_diameter_nm and particles"
+        )
+    diameter = 2.0 * 4.4934 / float(np.median(found))
+    from nanostrata.domain import Origin
+
+    return SizeDistribution(
+        mean_nm=diameter, std_nm=0.12 * diameter, mean_sigma_nm=0.05 * diameter, std_sigma_nm=0.04 * diameter,
+        origin=Origin(notes=("no [tem]: the size prior was taken from the first minimum, with a wide error",)),
+    )  # fmt: skip
+
+
+def energies(curves: Sequence[ScatteringCurve]) -> list[float]:
+    """Return the energies of all curves that have one."""
+    return [c.energy_kev for c in curves if c.energy_kev is not None]

@@ -1,0 +1,321 @@
+"""The whole method, read top to bottom."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nanostrata.domain import AtomicModel, SizeDistribution
+from nanostrata.domain.contrast_fit import ContrastFit
+from nanostrata.domain.finding import Finding
+from nanostrata.domain.fit import ProfileFit
+from nanostrata.domain.particle import ParticleDraws
+from nanostrata.errors import RecipeError
+from nanostrata.models.density import SolidSolution
+from nanostrata.pipeline.gather import Inputs
+from nanostrata.pipeline.recipe import Recipe
+
+log = logging.getLogger("nanostrata")
+
+STAGES = ("read", "profile", "atoms", "explain", "report")
+"""Stages of this version, in order."""
+
+NOT_BUILT = ("shape", "waxs", "verify")
+"""Stages of the method that this version does not have."""
+
+PRESETS = {
+    "quick": {"draws": 250, "warmup": 240, "chains": 4, "refits": 200},
+    "standard": {"draws": 1000, "warmup": 500, "chains": 4, "refits": 200},
+    "full": {"draws": 4000, "warmup": 1000, "chains": 4, "refits": 1000},
+}
+"""What each preset spends: posterior draws for each chain, adaptation, chains, refits of redrawn data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+    """Everything that one sample's run found; a field is None when its stage was not asked for or does not apply."""
+
+    recipe: Recipe
+    inputs: Inputs
+    solid: SolidSolution | None
+    sizes: SizeDistribution | None
+    fit: ProfileFit | None
+    contrasts: ContrastFit | None
+    particle: ParticleDraws | None
+    atoms: AtomicModel | None
+    findings: tuple[Finding, ...]
+    seed: int
+    preset: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """Where a run lies, its summary, and the exit status that it asks for."""
+
+    run_dir: Path
+    summary: dict[str, Any]
+    exit_code: int
+
+
+def reconstruct(
+    recipe: Recipe,
+    *,
+    store: Any,
+    seed: int,
+    preset: str = "standard",
+    only: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda _: None,
+) -> Reconstruction:
+    """From measured files to a composition profile, a particle of atoms and graded findings.
+
+    Parameters
+    ----------
+    recipe : what to do
+    store : keeps the result of every stage; a stage whose inputs did not change is not run again
+    seed : all random numbers come from it
+    preset : "quick", "standard" or "full"
+    only : stages to run; those before them are taken from the store, or run when it does not have them
+    progress : told in words what goes on
+
+    Raises
+    ------
+    NanostrataError
+        When files, recipe or physics are wrong; the message carries all problems.
+    """
+    from nanostrata.pipeline import gather
+
+    last = max((STAGES.index(s) for s in only), default=len(STAGES) - 1)
+    step = _Steps(store, recipe, seed, preset, progress)
+
+    progress("reading")
+    solid = gather.materials(recipe)
+    inputs = step("read", lambda: gather.read_inputs(recipe, solid), {"files": _digests(recipe)})
+
+    sizes, fit, contrasts, particle, atoms = inputs.sizes, None, None, None, None
+    findings: tuple[Finding, ...] = ()
+    if last >= STAGES.index("profile"):
+        if recipe.contrasts is not None:
+            contrasts = step("profile", lambda: _fit_contrasts(recipe, inputs, seed, progress), {"inputs": inputs})
+        else:
+            assert solid is not None
+            sizes = gather.stated_or_guessed_sizes(inputs)
+            fit = step("profile", lambda: _fit_profile(recipe, inputs, solid, sizes, seed, preset, progress), {"inputs": inputs})
+            from nanostrata.stages.describe_particle import describe_particle
+
+            particle = describe_particle(fit, solid)
+    if last >= STAGES.index("atoms") and particle is not None and solid is not None:
+        atoms = step("atoms", lambda: _build_atoms(recipe, solid, particle, seed), {"inputs": inputs})
+    if last >= STAGES.index("explain"):
+        findings = _explain(recipe, inputs, fit, contrasts, particle, sizes)
+    return Reconstruction(
+        recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle, atoms=atoms,
+        findings=findings, seed=seed, preset=preset,
+    )  # fmt: skip
+
+
+class _Steps:
+    """Runs a stage, or takes its stored result: same inputs, same recipe, same seed, same key."""
+
+    def __init__(self, store: Any, recipe: Recipe, seed: int, preset: str, progress: Callable[[str], None]) -> None:
+        self.store, self.recipe, self.seed, self.preset, self.progress = store, recipe, seed, preset, progress
+
+    def __call__(self, stage: str, compute: Callable[[], Any], extra: dict[str, Any]) -> Any:
+        # a later stage depends on all that earlier ones depend on, so the whole recipe and all files are in every key
+        parts = {"recipe": self.recipe.digest(), "seed": self.seed, "files": _digests(self.recipe)}
+        if stage != "read":
+            parts["preset"] = self.preset
+        return self.store.step(stage, "1", parts, compute)
+
+
+def _digests(recipe: Recipe) -> dict[str, str]:
+    import hashlib
+
+    out = {}
+    for name in recipe.files():
+        path = recipe.root / name
+        out[str(name)] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+    return out
+
+
+def _fit_profile(
+    recipe: Recipe, inputs: Inputs, solid: SolidSolution, sizes: SizeDistribution, seed: int, preset: str,
+    progress: Callable[[str], None],
+) -> ProfileFit:  # fmt: skip
+    from nanostrata.models.build_posterior import PriorKnowledge
+    from nanostrata.pipeline import gather
+    from nanostrata.stages.fit_profile import ProfileSettings, fit_profile
+    from nanostrata.tables.factors import check_energies
+
+    assert recipe.asaxs is not None
+    chosen, other = gather.factor_tables(recipe)
+    check_energies([e for e in solid.elements], gather.energies(inputs.curves), chosen)
+    known = PriorKnowledge(
+        sizes=sizes,
+        size_fixed=recipe.particle.size == "fixed",
+        composition=inputs.composition_x,
+        scale=recipe.asaxs.scale,
+        scale_uncertainty=recipe.asaxs.scale_uncertainty,
+        background=recipe.asaxs.background,
+        subtract=inputs.subtract,
+    )
+    smearing: Any = recipe.asaxs.smearing
+    settings = ProfileSettings(
+        shells=int(recipe.particle.shells),
+        profile="homogeneous" if solid.shell is None else recipe.particle.profile,
+        shape=recipe.particle.shape,
+        size_kind=recipe.particle.sizes,
+        smoothness=recipe.particle.smoothness,
+        smoothness_sd=recipe.particle.smoothness_sd,
+        smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
+        **PRESETS[preset],  # type: ignore[arg-type]
+    )
+    return fit_profile(inputs.curves, solid, chosen, other, known, settings, seed=seed, progress=progress)
+
+
+def _fit_contrasts(recipe: Recipe, inputs: Inputs, seed: int, progress: Callable[[str], None]) -> ContrastFit:
+    from nanostrata.models.core_shell import ContrastCurve
+    from nanostrata.stages.fit_contrasts import ContrastSettings, fit_contrasts
+
+    table = recipe.contrasts
+    assert table is not None
+    if recipe.particle.profile not in ("homogeneous", "core_shell"):
+        raise RecipeError(
+            f'particle.profile: with [contrasts] write "homogeneous" or "core_shell", not {recipe.particle.profile!r}'
+        )
+    if recipe.particle.shape != "sphere":
+        raise RecipeError('particle.shape: with [contrasts] only "sphere" is built in this version')
+
+    def value(v: Any) -> float | None:
+        return None if v is None or v == "fit" else float(v)
+
+    curves = [
+        ContrastCurve(curve=c, core=value(e.core), shell=value(e.shell), medium=value(e.medium))
+        for c, e in zip(inputs.curves, table.curves, strict=True)
+    ]
+    smearing: Any = table.smearing
+    settings = ContrastSettings(
+        core_shell=recipe.particle.profile == "core_shell",
+        size_kind=recipe.particle.sizes,
+        scale=table.scale,
+        scale_uncertainty=table.scale_uncertainty,
+        background="none" if table.background == "none" else "constant",
+        smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
+    )
+    return fit_contrasts(curves, settings, inputs.sizes, seed=seed, progress=progress)
+
+
+def _build_atoms(recipe: Recipe, solid: SolidSolution, particle: ParticleDraws, seed: int) -> AtomicModel:
+    import numpy as np
+
+    from nanostrata.stages.build_atoms import build_from_profile
+
+    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(5)[4])
+    return build_from_profile(
+        solid, particle.profile, aspect_ratio=float(particle.aspect_ratio.mean()),
+        structure=recipe.particle.structure or solid.core.structure, axis=recipe.particle.axis, rng=rng,
+    )  # fmt: skip
+
+
+def _explain(
+    recipe: Recipe, inputs: Inputs, fit: ProfileFit | None, contrasts: ContrastFit | None, particle: ParticleDraws | None,
+    sizes: SizeDistribution | None,
+) -> tuple[Finding, ...]:  # fmt: skip
+    from nanostrata.stages.explain import explain
+    from nanostrata.stages.explain_contrasts import explain_contrasts
+
+    if contrasts is not None:
+        return explain_contrasts(contrasts)
+    if fit is None or particle is None or sizes is None or recipe.materials is None:
+        return ()
+    return explain(
+        fit,
+        particle,
+        core_name=recipe.materials.core.formula,
+        shell_name=recipe.materials.shell.formula if recipe.materials.shell is not None else recipe.materials.core.formula,
+        sizes=sizes,
+        composition=inputs.composition,
+        composition_x=inputs.composition_x,
+    )
+
+
+def run_project(
+    recipe_path: Path,
+    *,
+    out: Path | None = None,
+    preset: str = "standard",
+    only: tuple[str, ...] = (),
+    seed: int = 1,
+    workers: int = 1,
+    fresh: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> RunResult:
+    """Run one project file and write its run folder.
+
+    Parameters
+    ----------
+    recipe_path : the project file
+    out : run folder; default: a folder named after the project file, with the ending ``.run``, beside it
+    workers : of the pool; the result does not depend on it
+
+    Raises
+    ------
+    NanostrataError
+        When something that was asked for cannot be done.
+    """
+    from nanostrata.pipeline.recipe import load_recipe
+    from nanostrata.pipeline.store import Store
+    from nanostrata.pipeline.write import write_run
+
+    refused = [s for s in only if s in NOT_BUILT]
+    unknown = [s for s in only if s not in STAGES and s not in NOT_BUILT]
+    if refused or unknown:
+        raise RecipeError(
+            *[f"--only {s}: this stage is not built in this version; there are {', '.join(STAGES)}" for s in refused],
+            *[f"--only {s}: no such stage; there are {', '.join(STAGES)}" for s in unknown],
+        )
+    if preset not in PRESETS:
+        raise RecipeError(f"--preset {preset}: no such preset; write quick, standard or full")
+    recipe = load_recipe(recipe_path)
+    run_dir = out if out is not None else recipe.root / f"{recipe.file.stem}.run"
+    run_dir.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(run_dir / "run.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        log.info("run of %s with seed %d, preset %s", recipe_path, seed, preset)
+        result = reconstruct(
+            recipe, store=Store(run_dir, fresh=fresh), seed=seed, preset=preset, only=only, progress=_both(progress)
+        )
+        summary = write_run(result, run_dir)
+        if not only or "report" in only:
+            progress("writing the report")
+            _render(run_dir)
+        log.info("done")
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+    return RunResult(run_dir=run_dir, summary=summary, exit_code=0)
+
+
+def _both(progress: Callable[[str], None]) -> Callable[[str], None]:
+    def tell(text: str) -> None:
+        log.info("%s", text)
+        progress(text)
+
+    return tell
+
+
+def _render(run_dir: Path) -> None:
+    """Render the report; interfaces stand above the pipeline, so they register themselves here."""
+    for renderer in RENDERERS:
+        renderer(run_dir)
+
+
+RENDERERS: list[Callable[[Path], Any]] = []
+"""Called with the finished run folder; filled by :mod:`nanostrata.interfaces`."""
+
+__all__ = ["NOT_BUILT", "PRESETS", "STAGES", "Reconstruction", "RunResult", "reconstruct", "run_project"]
