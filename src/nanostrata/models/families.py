@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol
 
 import numpy as np
@@ -37,7 +38,7 @@ class ProfileFamily(Protocol):
         """Return x of each shell (n_shell,) and its derivatives (n_shell, n_parameter)."""
 
     def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Prior as residuals (m,) and their derivatives (m, n_parameter); the bounds are uniform priors."""
+        """Prior as residuals (m,), linear in p and 0 at 0, and their derivatives; the bounds are uniform priors."""
 
     def starts(self, mean: float) -> list[FloatArray]:
         """Starting points of the search, given a guess of the mean composition."""
@@ -79,7 +80,7 @@ class Shells:
         return np.ones(self.n)
 
     def composition(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
-        return p, np.eye(self.n)
+        return p, _identity(self.n)
 
     def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
         rows = [np.zeros((0, self.n))]
@@ -88,7 +89,7 @@ class Shells:
         if self.curvature_sd is not None and self.n > 2:
             rows.append(np.diff(np.eye(self.n), n=2, axis=0) / self.curvature_sd)
         d = np.concatenate(rows)
-        return d @ p, d
+        return np.asarray(d @ p), d
 
     def starts(self, mean: float) -> list[FloatArray]:  # noqa: D102
         flat = np.full(self.n, np.clip(mean, 0.05, 0.95))
@@ -189,6 +190,11 @@ class Transition:
     def starts(self, mean: float) -> list[FloatArray]:  # noqa: D102
         tail = [0.15][: len(self.names) - 3]
         return [np.array([0.1, 0.8, s0, *tail]) for s0 in (0.6, 0.85)] + [np.array([0.5, 0.5, 0.7, *tail])]
+
+
+@lru_cache
+def _identity(n: int) -> FloatArray:
+    return np.eye(n)
 
 
 def make_family(profile: str, shells: int, *, smoothness: bool = True, smooth_sd: float = 0.35) -> ProfileFamily:

@@ -135,6 +135,7 @@ class GradedParticle:
         """Pair table averaged over sizes and its derivatives by the size parameters, (1 + n_size, columns, n_pair)."""
         rows = [self.weights(*size)]
         for i in range(len(size)):
+            # the weights are smooth and cheap: a central difference costs nothing in accuracy (1e-8) or time
             h = 1e-4 * max(size[i], 0.1)
             up, down = size.copy(), size.copy()
             up[i] += h

@@ -72,6 +72,8 @@ class Posterior:
     lower: FloatArray = field(init=False)
     upper: FloatArray = field(init=False)
     free: FloatArray = field(init=False)
+    prior_matrix: FloatArray = field(init=False, repr=False)
+    prior_target: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         matrix = np.zeros((len(self.intensity), len(self.templates)))
@@ -98,6 +100,9 @@ class Posterior:
         free[start : start + len(fixed)] = ~np.array(fixed)
         free[start + len(fixed) + 1 : start + len(fixed) + 1 + n_curve] = [g.sd > 0 for g in self.scale_prior]
         object.__setattr__(self, "free", free)
+        matrix, target = self._linear_priors()
+        object.__setattr__(self, "prior_matrix", matrix)
+        object.__setattr__(self, "prior_target", target)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -168,33 +173,30 @@ class Posterior:
 
     def prior_rows(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Priors as residuals (m,) and their derivatives (m, n_parameter)."""
-        profile, _, _, _, _, _ = self.split(theta)
-        a = len(profile)
-        r, j = self.family.prior_rows(profile)
-        rows, jacs = [r], [np.pad(j, ((0, 0), (0, len(theta) - a)))]
+        r, jac = self.prior_matrix @ theta - self.prior_target, self.prior_matrix
+        if self.composition is None:
+            return r, jac
+        a = len(self.family.names)
+        x, dx = self.family.composition(theta[:a])
+        mean, slope = self.mean_composition(x)
+        row = np.zeros((1, len(theta)))
+        row[0, :a] = slope @ dx / self.composition.sd
+        return np.append(r, (mean - self.composition.mean) / self.composition.sd), np.concatenate([jac, row])
+
+    def _linear_priors(self) -> tuple[FloatArray, FloatArray]:
+        """All priors but that of the mean composition are linear: rows and targets, r = A theta - b."""
+        a, n = len(self.family.names), len(self.lower)
+        _, j = self.family.prior_rows(np.zeros(a))
+        rows, target = [np.pad(j, ((0, 0), (0, n - a)))], [np.zeros(len(j))]
         scalar = [*self.size_prior, *self.density_prior, None, *self.scale_prior]
+        scalar += [Gaussian(mean=t.mean, sd=t.sd) for t in self.templates]
         for i, g in enumerate(scalar, start=a):
             if g is not None and 0 < g.sd < np.inf:
-                self._scalar_row(rows, jacs, theta, i, g.mean, g.sd)
-        for i, t in enumerate(self.templates, start=a + len(scalar)):
-            self._scalar_row(rows, jacs, theta, i, t.mean, t.sd)
-        if self.composition is not None:
-            x, dx = self.family.composition(profile)
-            mean, slope = self.mean_composition(x)
-            rows.append(np.array([(mean - self.composition.mean) / self.composition.sd]))
-            row = np.zeros((1, len(theta)))
-            row[0, :a] = slope @ dx / self.composition.sd
-            jacs.append(row)
-        return np.concatenate(rows), np.concatenate(jacs)
-
-    @staticmethod
-    def _scalar_row(
-        rows: list[FloatArray], jacs: list[FloatArray], theta: FloatArray, i: int, mean: float, sd: float
-    ) -> None:
-        rows.append(np.array([(theta[i] - mean) / sd]))
-        row = np.zeros((1, len(theta)))
-        row[0, i] = 1.0 / sd
-        jacs.append(row)
+                row = np.zeros((1, n))
+                row[0, i] = 1.0 / g.sd
+                rows.append(row)
+                target.append(np.array([g.mean / g.sd]))
+        return np.concatenate(rows), np.concatenate(target)
 
     def residuals(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """All residuals, data first, then priors, and their derivatives by the *free* parameters."""
@@ -206,8 +208,11 @@ class Posterior:
 
     def log_density(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """ln of the posterior density up to a constant, and its gradient by the free parameters."""
-        r, j = self.residuals(theta)
-        return -0.5 * float(r @ r), -(j.T @ r)
+        model, jac = self.model(theta)
+        r = (model - self.intensity) / self.sigma
+        r_prior, j_prior = self.prior_rows(theta)
+        gradient = jac.T @ (r / self.sigma) + j_prior.T @ r_prior
+        return -0.5 * float(r @ r + r_prior @ r_prior), -gradient[self.free]
 
 
 def solve_linear(posterior: Posterior, theta: FloatArray) -> FloatArray:

@@ -27,7 +27,7 @@ NOT_BUILT = ("shape", "waxs", "verify")
 """Stages of the method that this version does not have."""
 
 PRESETS = {
-    "quick": {"draws": 250, "warmup": 240, "chains": 4, "refits": 200},
+    "quick": {"draws": 200, "warmup": 160, "chains": 4, "refits": 200},
     "standard": {"draws": 1000, "warmup": 500, "chains": 4, "refits": 200},
     "full": {"draws": 4000, "warmup": 1000, "chains": 4, "refits": 1000},
 }
@@ -251,6 +251,7 @@ def run_project(
     workers: int = 1,
     fresh: bool = False,
     progress: Callable[[str], None] = lambda _: None,
+    render: Callable[[Path], Any] | None = None,
 ) -> RunResult:
     """Run one project file and write its run folder.
 
@@ -259,6 +260,7 @@ def run_project(
     recipe_path : the project file
     out : run folder; default: a folder named after the project file, with the ending ``.run``, beside it
     workers : of the pool; the result does not depend on it
+    render : called with the finished run folder to render the report (the interfaces stand above the pipeline)
 
     Raises
     ------
@@ -293,7 +295,8 @@ def run_project(
         summary = write_run(result, run_dir)
         if not only or "report" in only:
             progress("writing the report")
-            _render(run_dir)
+            if render is not None:
+                render(run_dir)
         log.info("done")
     finally:
         log.removeHandler(handler)
@@ -308,14 +311,5 @@ def _both(progress: Callable[[str], None]) -> Callable[[str], None]:
 
     return tell
 
-
-def _render(run_dir: Path) -> None:
-    """Render the report; interfaces stand above the pipeline, so they register themselves here."""
-    for renderer in RENDERERS:
-        renderer(run_dir)
-
-
-RENDERERS: list[Callable[[Path], Any]] = []
-"""Called with the finished run folder; filled by :mod:`nanostrata.interfaces`."""
 
 __all__ = ["NOT_BUILT", "PRESETS", "STAGES", "Reconstruction", "RunResult", "reconstruct", "run_project"]
