@@ -1,0 +1,280 @@
+"""A particle of atoms: lattice, cut, trim, grade, share out the elements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanostrata.domain import AtomicModel, FloatArray, ShellProfile
+from nanostrata.domain.base import IntArray
+from nanostrata.errors import PhysicsError
+from nanostrata.kernels.lattice_cut import block, bond_offsets, share_out, trim
+from nanostrata.models.lattice_cells import parse_direction, sublattice_elements, unit_cell
+
+if TYPE_CHECKING:
+    from nanostrata.models.density import SolidSolution
+
+Profile: TypeAlias = Callable[[FloatArray], FloatArray]
+StrArray: TypeAlias = NDArray[np.str_]
+BoolArray: TypeAlias = NDArray[np.bool_]
+LatticeKind: TypeAlias = Literal["graded", "mean"]
+
+_GRID = np.linspace(0.0, 1.0, 1001)
+_MARGIN = 1.12
+_CUTS = 4
+
+
+def build_particle(
+    solid: SolidSolution,
+    *,
+    semi_axes_nm: tuple[float, float, float],
+    x_of_s: Profile,
+    structure: str | None = None,
+    axis: str = "001",
+    rng: np.random.Generator,
+    centre_jitter: bool = True,
+    lattice: LatticeKind = "graded",
+    shells: int = 5,
+) -> AtomicModel:
+    r"""Build one particle, ellipsoid (A, B, C) with C along the given lattice direction.
+
+    The lattice of one structure is cut so that, after sites with fewer than two bonds are dropped, the number of lattice
+    sites is that of the ellipsoid, :math:`N = \int dV / v(x)` per sublattice. With ``lattice = "graded"`` each homothetic
+    layer is then moved radially until a site at s takes the volume v(x(s)) that the solid solution has there,
+
+    .. math:: s_0^3 = \int_0^s 3 t^2 \frac{v_0}{v(x(t))}\, dt, \qquad v_0^{-1} = \int_0^1 \frac{3 t^2}{v(x(t))}\, dt
+
+    (s before is s_0): the local density is that of Vegard's rule everywhere, as in an unstrained layer. With ``"mean"`` the
+    lattice of the mean composition stays as it is (fully coherent, unrelaxed).
+
+    Parameters
+    ----------
+    solid : SolidSolution
+    semi_axes_nm : (A, B, C)
+        nm; C is the unique axis, and z in the coordinates that come back.
+    x_of_s : callable
+        Shell fraction (0..1) at ellipsoidal radius s in 0..1.
+    structure : str, optional
+        "wurtzite", "zincblende", "rocksalt", "diamond", "fcc", "bcc" or "hcp"; default the core's.
+    axis : str
+        Direct-lattice direction [uvw] of the unique axis, "110"; "(100)" means the normal of that plane.
+    rng : numpy.random.Generator
+        Centre, and which atom sits on which site.
+    centre_jitter : bool
+        A centre anywhere in the cell; False puts it on the first basis site.
+    lattice : "graded" or "mean"
+    shells : int
+        Number of equispaced shells for ``shell_index``.
+
+    Returns
+    -------
+    AtomicModel
+        Vacant sites are kept with the symbol "X". ``info`` holds ``diameter_nm`` (6 N_pairs v / pi)^(1/3) as achieved,
+        ``aspect_ratio``, ``charge_e``, ``shell_fraction`` (share of shell material by sites, as built), ``structure``,
+        ``axis``, ``a_nm``, ``c_nm``, ``sites`` and ``vacancies``.
+
+    Raises
+    ------
+    PhysicsError
+        x outside 0..1, an unknown structure or direction, or more atoms per formula than the sublattice has sites.
+
+    Notes
+    -----
+    Assumes one crystal without faults. Fails when the particle is smaller than about one unit cell.
+    """
+    a, b, c = (float(v) for v in semi_axes_nm)
+    if min(a, b, c) <= 0.0:
+        raise PhysicsError(f"semi_axes_nm: must be > 0, got {semi_axes_nm}")
+    x_grid = _checked(x_of_s(_GRID))
+    outer, v0, x_mean = _radial_map(solid, x_grid, lattice)
+    name = structure or solid.core.structure
+    cell, basis, sublattice = unit_cell(solid, name, x_mean, v0)
+    directions = _frame(cell, axis)
+    origin = rng.random(3) if centre_jitter else basis[0]
+    reach = max(a, b, c) * _MARGIN
+    positions, _ = block(cell, basis, origin, reach)
+    positions = positions @ directions.T
+    s0 = np.sqrt(((positions / np.array([a, b, c])) ** 2).sum(axis=-1))
+    n_sub = int(sublattice.max()) + 1
+    wanted = n_sub * 4.0 / 3.0 * math.pi * a * b * c / v0
+    inside = _cut(s0, bond_offsets(cell, basis), wanted)
+    flat = np.flatnonzero(inside)
+    if len(flat) < 8:
+        raise PhysicsError(
+            f"semi_axes_nm: {semi_axes_nm} holds only {len(flat)} sites; a particle of several unit cells is needed"
+        )
+    s0_in = s0.ravel()[flat]
+    s = np.where(s0_in <= 1.0, np.interp(s0_in, outer, _GRID), 1.0 + (s0_in - 1.0) * _slope_outside(outer))
+    stretch = np.divide(s, s0_in, out=np.ones_like(s), where=s0_in > 1e-12)
+    placed = positions.reshape(-1, 3)[flat] * stretch[:, None]
+    x_site = _checked(x_of_s(np.minimum(s, 1.0)))
+    # in the unrelaxed lattice every site takes the same volume; in the graded one that of its own composition
+    v_site = solid.site_volume_nm3(x_site) if lattice == "graded" else np.full(len(s), v0)
+    on = sublattice[flat % len(basis)]
+    symbols = _occupy(solid, x_site, np.minimum(s, 1.0), on, name, rng)
+    volume = v_site / n_sub
+    return AtomicModel(
+        symbols=tuple(symbols),
+        positions_nm=placed,
+        radius_fraction=s,
+        site_volume_nm3=volume,
+        semi_axes_nm=(a, b, c),
+        shell_index=np.minimum(np.ceil(np.minimum(s, 1.0) * shells), shells).clip(min=1).astype(np.int64),
+        info={
+            "diameter_nm": float((6.0 * volume.sum() / math.pi) ** (1.0 / 3.0)),
+            "aspect_ratio": float(c / math.sqrt(a * b)),
+            "charge_e": float(_charge(symbols)),
+            "shell_fraction": float(x_site.mean()),
+            "structure": name,
+            "axis": axis,
+            "lattice": lattice,
+            "a_nm": float(np.linalg.norm(cell[0])),
+            "c_nm": float(np.linalg.norm(cell[2])),
+            "sites": len(symbols),
+            "vacancies": int(np.count_nonzero(symbols == "X")),
+        },
+    )
+
+
+def build_from_profile(
+    solid: SolidSolution,
+    profile: ShellProfile,
+    aspect_ratio: float = 1.0,
+    structure: str | None = None,
+    axis: str = "001",
+    rng: np.random.Generator | None = None,
+) -> AtomicModel:
+    """Build the particle that a fitted profile describes, shell by shell.
+
+    Parameters
+    ----------
+    solid : SolidSolution
+    profile : ShellProfile
+        Volume-equivalent outer radii and x of each shell.
+    aspect_ratio : float
+        Unique axis over the other two.
+    structure, axis
+        As in :func:`build_particle`.
+    rng : numpy.random.Generator
+        Required.
+
+    Raises
+    ------
+    PhysicsError
+        Without a generator, or as :func:`build_particle`.
+    """
+    if rng is None:
+        raise PhysicsError(
+            "rng: a numpy.random.Generator is needed (random numbers are never drawn from a hidden state)"
+        )
+    radius = float(profile.edges_nm[-1])
+    edges = profile.edges_nm / radius
+    x = np.clip(profile.shell_fraction, 0.0, 1.0)
+
+    def steps(s: FloatArray) -> FloatArray:
+        return np.asarray(x[np.minimum(np.searchsorted(edges, s - 1e-12), len(x) - 1)])
+
+    minor = radius * aspect_ratio ** (-1.0 / 3.0)
+    return build_particle(
+        solid,
+        semi_axes_nm=(minor, minor, minor * aspect_ratio),
+        x_of_s=steps,
+        structure=structure,
+        axis=axis,
+        rng=rng,
+        shells=len(x),
+    )
+
+
+def _checked(x: FloatArray) -> FloatArray:
+    x = np.asarray(x, dtype=np.float64)
+    if not np.all(np.isfinite(x)) or x.min() < -1e-9 or x.max() > 1.0 + 1e-9:
+        raise PhysicsError(f"x_of_s: must lie in 0..1, got {x.min():g}..{x.max():g}")
+    return np.clip(x, 0.0, 1.0)
+
+
+def _radial_map(solid: SolidSolution, x: FloatArray, lattice: str) -> tuple[FloatArray, float, float]:
+    """Radius fraction before the move as a function of _GRID, volume per shared site, site-mean composition."""
+    per_volume = 1.0 / solid.site_volume_nm3(x)
+    # midpoint rule in s^3: exact for constant x, and steps fall on grid lines
+    cubes = np.diff(_GRID**3)
+    sites = cubes * 0.5 * (per_volume[1:] + per_volume[:-1])
+    x_mean = float((sites * 0.5 * (x[1:] + x[:-1])).sum() / sites.sum())
+    if lattice == "mean":
+        return _GRID, float(solid.site_volume_nm3(np.array([x_mean]))[0]), x_mean
+    if lattice != "graded":
+        raise PhysicsError(f'lattice: expected "graded" or "mean", got {lattice!r}')
+    total = float(sites.sum())
+    before = np.concatenate([[0.0], np.cumsum(sites) / total]) ** (1.0 / 3.0)
+    return before, 1.0 / total, x_mean
+
+
+def _slope_outside(before: FloatArray) -> float:
+    return float((_GRID[-1] - _GRID[-2]) / (before[-1] - before[-2]))
+
+
+def _frame(cell: FloatArray, axis: str) -> FloatArray:
+    """Rotation whose rows are the particle's x, y and z (unique axis) in lattice coordinates."""
+    z = parse_direction(cell, axis)
+    helper = cell[2] if abs(z @ cell[2]) < 0.9 * np.linalg.norm(cell[2]) else cell[0]
+    x = np.cross(helper, z)
+    x /= np.linalg.norm(x)
+    return np.array([x, np.cross(z, x), z])
+
+
+def _cut(s0: FloatArray, bonds: list[IntArray], wanted: float) -> BoolArray:
+    """Sites kept: the cutting radius is adjusted until the number that survives trimming is the one wanted."""
+    limit, best, gap = 1.0, None, math.inf
+    for _ in range(_CUTS):
+        kept = trim(s0 <= limit, bonds)
+        n = int(kept.sum())
+        if abs(n - wanted) < gap:
+            best, gap = kept, abs(n - wanted)
+        if n == 0 or gap < 1.0:
+            break
+        limit = min(limit * (wanted / n) ** (1.0 / 3.0), _MARGIN)
+    assert best is not None
+    return best
+
+
+def _occupy(
+    solid: SolidSolution, x: FloatArray, s: FloatArray, on: IntArray, structure: str, rng: np.random.Generator
+) -> StrArray:
+    groups = sublattice_elements(solid, structure)
+    per_site = solid.elements_per_site(x)
+    symbols = np.full(len(x), "X", dtype="<U2")
+    for index, members in enumerate(groups):
+        here = np.flatnonzero(on == index)
+        share = np.column_stack([np.broadcast_to(per_site[e], x.shape)[here] for e in members])
+        vacant = 1.0 - share.sum(axis=1)
+        if vacant.min() < -1e-6:
+            raise PhysicsError(
+                f"composition: {share.sum(axis=1).max():.3f} atoms of {', '.join(members)} per site of their sublattice; "
+                "this structure has one site per anion: choose a structure with more sites, or another formula"
+            )
+        table = np.column_stack([share, np.maximum(vacant, 0.0)])
+        names = np.array([*members, "X"])
+        symbols[here] = names[share_out(table / table.sum(axis=1, keepdims=True), s[here], rng)]
+    return symbols
+
+
+_CHARGE = {
+    "H": 1, "Li": 1, "Na": 1, "K": 1, "Rb": 1, "Cs": 1, "Cu": 1, "Ag": 1, "Au": 1, "Tl": 1,
+    "Be": 2, "Mg": 2, "Ca": 2, "Sr": 2, "Ba": 2, "Mn": 2, "Fe": 2, "Co": 2, "Ni": 2, "Zn": 2, "Cd": 2, "Hg": 2, "Pb": 2,
+    "B": 3, "Al": 3, "Ga": 3, "In": 3, "Sc": 3, "Y": 3, "La": 3, "Cr": 3, "Bi": 3,
+    "Ge": 4, "Sn": 4, "Ti": 4, "Zr": 4, "Hf": 4,
+    "O": -2, "S": -2, "Se": -2, "Te": -2, "N": -3, "P": -3, "As": -3, "Sb": -3, "F": -1, "Cl": -1, "Br": -1, "I": -1,
+}  # fmt: skip
+
+
+def _charge(symbols: StrArray) -> int:
+    """Sum of the usual oxidation states; 0 for a body without anions (metals)."""
+    names, n = np.unique(symbols, return_counts=True)
+    states = {str(k): _CHARGE.get(str(k), 0) for k in names}
+    if not any(v < 0 for v in states.values()):
+        return 0
+    return int(sum(states[str(k)] * int(v) for k, v in zip(names, n, strict=True)))
