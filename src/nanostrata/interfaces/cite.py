@@ -1,0 +1,186 @@
+"""What a run owes to others: the references it used, as BibTeX and as a numbered list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nanostrata.interfaces.run_folder import read_run_folder
+
+__all__ = ["REFERENCES", "Reference", "cite_run", "references_used"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One reference.
+
+    Attributes
+    ----------
+    key : BibTeX key
+    kind : BibTeX entry type
+    author, title : as published; authors separated by " and "
+    fields : further BibTeX fields (journal, volume, pages, year, doi, url, ...)
+    """
+
+    key: str
+    kind: str
+    author: str
+    title: str
+    fields: tuple[tuple[str, str], ...]
+
+    def get(self, name: str) -> str:
+        """A further field; "" when there is none."""
+        return dict(self.fields).get(name, "")
+
+    @property
+    def link(self) -> str:
+        """DOI as an address, or the url."""
+        return f"https://doi.org/{self.get('doi')}" if self.get("doi") else self.get("url")
+
+    def as_text(self) -> str:
+        """One line for a numbered list."""
+        names = [self.author[1:-1]] if self.author.startswith("{") else self.author.split(" and ")
+        more = len(names) > 2 or "others" in names
+        who = f"{names[0]} et al." if more else " & ".join(names)
+        where = ", ".join(x for x in (self.get("journal") or self.get("booktitle"), self.get("volume"), self.get("pages").replace("--", "–")) if x)
+        year = f" ({self.get('year')})" if self.get("year") else ""
+        identifier = f"doi:{self.get('doi')}" if self.get("doi") else self.get("url")
+        note = f" {self.get('note')}." if self.get("note") else ""
+        return f"{who}{year}. {self.title}.{f' {where}.' if where else ''}{note} {identifier}".strip()
+
+    def as_bibtex(self) -> str:
+        """BibTeX entry."""
+        rows = [("author", self.author), ("title", f"{{{self.title}}}"), *self.fields]
+        body = ",\n".join(f"  {name} = {{{value}}}" for name, value in rows)
+        return f"@{self.kind}{{{self.key},\n{body}\n}}"
+
+
+def _article(key: str, author: str, title: str, journal: str, volume: str, pages: str, year: str, doi: str) -> Reference:
+    fields = (("journal", journal), ("volume", volume), ("pages", pages), ("year", year), ("doi", doi))
+    return Reference(key, "article", author, title, fields)
+
+
+def _software(key: str, author: str, title: str, url: str) -> Reference:
+    return Reference(key, "misc", author, title, (("url", url),))
+
+
+_ALL = (
+    _article("yarema2017", "Yarema, M. and Xing, Y. and Lechner, R. T. and Ludescher, L. and Dordevic, N. and Lin, W. M. M. and Yarema, O. and Wood, V.",
+             "Mapping the Atomistic Structure of Graded Core/Shell Colloidal Nanocrystals", "Scientific Reports", "7", "11718", "2017",
+             "10.1038/s41598-017-11996-2"),
+    _article("chantler1995", "Chantler, C. T.", "Theoretical Form Factor, Attenuation, and Scattering Tabulation for Z=1-92 from E=1-10 eV to E=0.4-1.0 MeV",
+             "Journal of Physical and Chemical Reference Data", "24", "71--643", "1995", "10.1063/1.555974"),
+    _software("xraydb", "Newville, M. and others", "XrayDB: X-ray Reference Data", "https://github.com/xraypy/XrayDB"),
+    _article("cromer1981", "Cromer, D. T. and Liberman, D. A.",
+             "Anomalous dispersion calculations near to and on the long-wavelength side of an absorption edge", "Acta Crystallographica Section A", "37",
+             "267--268", "1981", "10.1107/S0567739481000600"),
+    _article("gemmi2022", "Wojdyr, M.", "GEMMI: A library for structural biology", "Journal of Open Source Software", "7", "4200", "2022",
+             "10.21105/joss.04200"),
+    _article("waasmaier1995", "Waasmaier, D. and Kirfel, A.", "New analytical scattering-factor functions for free atoms and ions",
+             "Acta Crystallographica Section A", "51", "416--431", "1995", "10.1107/S0108767394013292"),
+    _article("numpy2020", "Harris, C. R. and Millman, K. J. and van der Walt, S. J. and others", "Array programming with NumPy", "Nature", "585",
+             "357--362", "2020", "10.1038/s41586-020-2649-2"),
+    _article("scipy2020", "Virtanen, P. and Gommers, R. and Oliphant, T. E. and others",
+             "SciPy 1.0: fundamental algorithms for scientific computing in Python", "Nature Methods", "17", "261--272", "2020",
+             "10.1038/s41592-019-0686-2"),
+    Reference("numba2015", "inproceedings", "Lam, S. K. and Pitrou, A. and Seibert, S.", "Numba: a LLVM-based Python JIT compiler",
+              (("booktitle", "Proceedings of the Second Workshop on the LLVM Compiler Infrastructure in HPC"), ("pages", "7:1--7:6"), ("year", "2015"),
+               ("doi", "10.1145/2833157.2833162"))),
+    _article("ase2017", "Larsen, A. H. and Mortensen, J. J. and Blomqvist, J. and others",
+             "The atomic simulation environment -- a Python library for working with atoms", "Journal of Physics: Condensed Matter", "29", "273002",
+             "2017", "10.1088/1361-648X/aa680e"),
+    _software("sasdata", "{SasView developers}", "sasdata: reading and writing of small-angle scattering data", "https://github.com/SasView/sasdata"),
+    _software("nxcansas", "{NeXus International Advisory Committee and canSAS}", "NXcanSAS: application definition for reduced small-angle scattering data",
+              "https://manual.nexusformat.org/classes/applications/NXcanSAS.html"),
+    _article("matplotlib2007", "Hunter, J. D.", "Matplotlib: A 2D graphics environment", "Computing in Science and Engineering", "9", "90--95", "2007",
+             "10.1109/MCSE.2007.55"),
+    _article("3dmol2015", "Rego, N. and Koes, D.", "3Dmol.js: molecular visualization with WebGL", "Bioinformatics", "31", "1322--1324", "2015",
+             "10.1093/bioinformatics/btu829"),
+    _article("trewhella2017", "Trewhella, J. and Duff, A. P. and Durand, D. and others",
+             "2017 publication guidelines for structural modelling of small-angle scattering data from biomolecules in solution: an update",
+             "Acta Crystallographica Section D", "73", "710--728", "2017", "10.1107/S2059798317011597"),
+)  # fmt: skip
+REFERENCES: dict[str, Reference] = {r.key: r for r in _ALL}
+
+
+def references_used(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """Keys of the references that this run used, in the order of ``REFERENCES``.
+
+    ``summary["references"]``, a list of keys, decides when the run wrote one; otherwise the parts of the summary do: the
+    multi-shell method when there is a profile, each factor table that was used or compared, the readers of the file
+    formats that were read, atoms and viewer when a particle was built.
+    """
+    given = summary.get("references")
+    if isinstance(given, (list, tuple)):
+        return tuple(k for k in REFERENCES if k in given)
+    used = {"numpy2020", "scipy2020", "matplotlib2007", "trewhella2017", "nxcansas"}
+    versions = summary.get("versions")
+    if isinstance(versions, Mapping) and "numba" in versions:
+        used.add("numba2015")
+    if "profile" in summary:
+        used.add("yarema2017")
+    used |= _factor_references(summary)
+    if "atoms" in summary:
+        used |= {"ase2017", "3dmol2015"}
+    if summary.get("simulated") or "verification" in summary:
+        used.add("waasmaier1995")
+    if any(name.endswith((".xml", ".h5", ".hdf5", ".nxs", ".hdf")) for name in _input_names(summary)):
+        used.add("sasdata")
+    return tuple(k for k in REFERENCES if k in used)
+
+
+def _factor_references(summary: Mapping[str, Any]) -> set[str]:
+    recipe = summary.get("recipe")
+    asaxs = recipe.get("asaxs") if isinstance(recipe, Mapping) else None
+    if not isinstance(asaxs, Mapping):
+        return set()
+    factors = asaxs.get("factors", "chantler")
+    tables = {str(factors)} if isinstance(factors, str) else set()
+    profile = summary.get("profile")
+    if isinstance(profile, Mapping) and profile.get("table_systematic") is not None:
+        tables |= {"chantler", "cromer-liberman"}  # the profile was computed with both
+    used = set()
+    if "chantler" in tables:
+        used |= {"chantler1995", "xraydb"}
+    if "cromer-liberman" in tables:
+        used |= {"cromer1981", "gemmi2022"}
+    return used
+
+
+def _input_names(summary: Mapping[str, Any]) -> list[str]:
+    inputs = summary.get("inputs")
+    rows = inputs if isinstance(inputs, list) else []
+    return [str(r.get("file", "")).lower() for r in rows if isinstance(r, Mapping)]
+
+
+def software_reference(summary: Mapping[str, Any]) -> Reference:
+    """This software in the version that made the run."""
+    name, version = software_of(summary)
+    return Reference("nanostrata", "misc", "{The nanostrata developers}", name, (("note", f"Version {version}"),))
+
+
+def software_of(summary: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and version from the summary's ``software`` entry, a string or a mapping."""
+    software = summary.get("software")
+    if isinstance(software, Mapping):
+        return str(software.get("name", "nanostrata")), str(software.get("version", "unknown"))
+    text = str(software or "nanostrata unknown").split()
+    return (text[0], text[-1]) if len(text) > 1 else ("nanostrata", text[0])
+
+
+def cite_run(run_dir: Path | str) -> str:
+    """BibTeX for exactly this run.
+
+    Raises
+    ------
+    DataError
+        When the folder is no finished run.
+    """
+    run = read_run_folder(run_dir)
+    used = set(references_used(run.summary))
+    if run.particle is not None:
+        used |= {"3dmol2015"}
+    entries = [software_reference(run.summary), *(r for k, r in REFERENCES.items() if k in used)]
+    return "\n\n".join(e.as_bibtex() for e in entries) + "\n"

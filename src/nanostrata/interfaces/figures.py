@@ -1,0 +1,78 @@
+"""All figures of a report: what is drawn, from which table, and what it says in words for those who cannot see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nanostrata.interfaces import figures_curves, figures_profile
+from nanostrata.interfaces.figure_style import style
+from nanostrata.interfaces.run_folder import RunFolder
+
+__all__ = ["FIGURES", "FigureSpec", "draw_figures"]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureSpec:
+    """One figure.
+
+    Attributes
+    ----------
+    name : file name without ``.svg``
+    alt : what the figure shows, in one sentence
+    tables : the tables that hold its numbers
+    draw : run -> SVG text, or None when the run lacks what it needs
+    """
+
+    name: str
+    alt: str
+    tables: tuple[str, ...]
+    draw: Callable[[RunFolder], str | None]
+
+
+FIGURES: dict[str, FigureSpec] = {
+    spec.name: spec
+    for spec in (
+        FigureSpec(
+            "profile",
+            "Share of shell material against distance from the centre, with 68 and 95 % bands, the prior and the answer without smoothing",
+            ("profile", "profile_bands"),
+            figures_profile.profile,
+        ),
+        FigureSpec(
+            "error_bars",
+            "Both kinds of error bars for each shell: posterior intervals beside mean and standard deviation of refits",
+            ("profile",),
+            figures_profile.error_bars,
+        ),
+        FigureSpec(
+            "curves",
+            "Scattering curves of all energies on logarithmic axes with their fits, and residuals in units of sigma below",
+            ("curves",),
+            figures_curves.curves,
+        ),
+        FigureSpec("porod", "Intensity times q to the fourth power against q, measured and fitted, stacked by energy", ("curves",), figures_curves.porod),
+        FigureSpec(
+            "first_minimum",
+            "Position of the first minimum of the curves at each photon energy, measured and of the model",
+            ("first_minimum",),
+            figures_curves.first_minimum,
+        ),
+        FigureSpec(
+            "contrast",
+            "Change of the excess electron density from core to shell material, one line per photon energy",
+            ("contrast",),
+            figures_curves.contrast,
+        ),
+        FigureSpec("sizes", "Distribution of particle diameters: fit against the TEM histogram", ("size", "tem_readings"), figures_profile.sizes),
+        FigureSpec("composition", "Percentage of each element: EDX against the model", ("composition",), figures_profile.composition),
+        FigureSpec("particle", "One particle built from the profile, atom by atom, whole and cut in half", (), figures_curves.particle),
+    )
+}
+
+
+def draw_figures(run: RunFolder) -> dict[str, str]:
+    """SVG text of every figure that this run has the numbers for, by name."""
+    with style():
+        drawn = {name: spec.draw(run) for name, spec in FIGURES.items()}
+    return {name: svg for name, svg in drawn.items() if svg is not None}

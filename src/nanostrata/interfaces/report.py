@@ -1,0 +1,104 @@
+"""The report of a run: one offline page, its figures and the methods text, rendered from the finished run folder only."""
+
+from __future__ import annotations
+
+import os
+from html import escape
+from pathlib import Path
+
+from nanostrata.interfaces import report_sections as parts
+from nanostrata.interfaces.cite import software_of
+from nanostrata.interfaces.figures import draw_figures
+from nanostrata.interfaces.methods import methods_text
+from nanostrata.interfaces.report_findings import findings_html, tiles_html
+from nanostrata.interfaces.report_html import page, section, template
+from nanostrata.interfaces.report_index import render_index
+from nanostrata.interfaces.run_folder import RunFolder, read_run_folder
+from nanostrata.interfaces.viewer import viewer_library
+
+__all__ = ["render_index", "render_report"]
+
+
+def render_report(run_dir: Path | str) -> Path:
+    """Write ``report.html``, ``figures/*.svg`` and ``methods.md`` of a finished run.
+
+    Parameters
+    ----------
+    run_dir : folder with ``summary.json``, and what there is of ``tables/*.csv`` and ``structures/particle.xyz``; a part of the
+        report whose table is absent is left out
+
+    Returns
+    -------
+    Path
+        ``report.html``: one file that asks for nothing outside itself.
+
+    Raises
+    ------
+    DataError
+        When the folder is no finished run or one of its files cannot be read.
+
+    Notes
+    -----
+    The same folder gives the same bytes. Files appear under their names only when they are complete.
+    """
+    run = read_run_folder(run_dir)
+    figures = draw_figures(run)
+    for name, svg in figures.items():
+        _write(run.path / "figures" / f"{name}.svg", svg)
+    _write(run.path / "methods.md", methods_text(run.summary))
+    target = run.path / "report.html"
+    _write(target, _html(run, figures))
+    return target
+
+
+def _html(run: RunFolder, figures: dict[str, str]) -> str:
+    blocks = [
+        ("findings", "Findings", tiles_html(run) + findings_html(run)),
+        ("profile", "Composition profile", parts.profile_html(run, figures)),
+        ("data", "Curves and fit", parts.data_html(run, figures)),
+        ("sizes", "Size and composition", parts.sizes_html(run, figures)),
+        ("particle", "The particle", parts.particle_html(run, figures)),
+        ("shape", "Sphere or spheroid", parts.shape_html(run)),
+        ("verification", "Verification", parts.verification_html(run)),
+        ("factors", "f′ and f″", parts.factors_html(run)),
+        ("warnings", "Warnings", parts.warnings_html(run)),
+        ("inputs", "What was read", parts.inputs_html(run)),
+        ("methods", "Methods text", parts.methods_html(run)),
+        ("settings", "Settings", parts.settings_html(run)),
+        ("numbers", "Numbers", parts.tables_html(run)),
+    ]
+    shown = [(ident, title, body) for ident, title, body in blocks if body]
+    contents = "".join(f'<li><a href="#{ident}">{escape(title)}</a></li>' for ident, title, _ in shown)
+    sections = "".join(section(run, ident, title, body, first=i == 0) for i, (ident, title, body) in enumerate(shown))
+    name, version = software_of(run.summary)
+    body = f"""<div class="frame">
+<nav class="contents" aria-label="Contents"><ol>{contents}</ol></nav>
+<main>
+<header class="title"><h1>{escape(run.title)}</h1><p class="subtitle">{escape(_subtitle(run))}</p></header>
+{sections}
+<footer>{escape(f"{name} {version}")}, seed {escape(str(run.get("seed", "not stated")))}. This page works offline and loads nothing.</footer>
+</main>
+</div>"""
+    scripts = [viewer_library()] if run.particle is not None and run.particle.symbols else []
+    return page(run.title, body, simulated=run.simulated, scripts=[*scripts, template("report.js")], description=f"Report on {run.title}")
+
+
+def _subtitle(run: RunFolder) -> str:
+    """Materials, medium and number of curves, as far as the run says them."""
+    materials = [run.get(f"recipe.materials.{m}.formula") for m in ("core", "shell")]
+    named = " / ".join(str(m) for m in materials if m)
+    medium = run.get("recipe.sample.medium")
+    curves = run.table("energies", "curve")
+    pieces = [named, f"in {medium}" if isinstance(medium, str) and named else (medium if isinstance(medium, str) else "")]
+    line = " ".join(p for p in pieces if p)
+    edge = run.get("recipe.asaxs.edge")
+    count = f"{len(curves)} curve{'s' if len(curves) != 1 else ''}{f' at the {edge} edge' if edge else ''}" if curves is not None else ""
+    return " · ".join(p for p in (line, count) if p)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write under a hidden name, then give the file its name in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(draft, path)

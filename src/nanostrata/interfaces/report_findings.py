@@ -1,0 +1,117 @@
+"""First screen of the report: the key numbers and the findings as graded sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from nanostrata.interfaces.formatting import as_float, decimals_for, format_interval, format_number, format_quantity, interval_of, shell_quantities
+from nanostrata.interfaces.report_html import badge, grade_class
+from nanostrata.interfaces.run_folder import RunFolder
+
+__all__ = ["findings_html", "key_numbers", "tiles_html", "truth_note"]
+
+
+def truth_note(quantity: Any, truth: Any) -> str:
+    """``truth 4.10, inside the 95 % interval``, or outside; "" without a truth."""
+    value = as_float(truth)
+    if math.isnan(value):
+        return ""
+    sigma = as_float(quantity.get("sigma")) if isinstance(quantity, Mapping) else math.nan
+    text = f"truth {format_number(value, decimals_for(sigma) if sigma > 0 else None)}"
+    low, high = interval_of(quantity, 95) if isinstance(quantity, Mapping) else (math.nan, math.nan)
+    if math.isnan(low) or math.isnan(high):
+        return text
+    return text + (": ✓ inside 95 %" if low <= value <= high else ": ✗ outside 95 %")
+
+
+def key_numbers(run: RunFolder) -> list[tuple[str, str, list[str]]]:
+    """Name, value and small print of the numbers that a reader looks for first."""
+    tiles = []
+    for name, key, unit, truth in (
+        ("mean diameter", "particle.diameter_mean_nm", "nm", "diameter_mean_nm"),
+        ("spread of diameters (sd)", "particle.diameter_std_nm", "nm", "diameter_std_nm"),
+        ("mean share of shell material, x", "profile.mean_shell_fraction", "", "mean_shell_fraction"),
+    ):
+        quantity = run.get(key)
+        if quantity is not None:
+            tiles.append((name, *_value_and_notes(quantity, unit, run.truth(truth))))
+    shells = shell_quantities(run.get("profile.shell_fraction"))
+    if shells:
+        truths = run.truth("shell_fraction")
+        tiles.append(("x of the outermost shell", *_value_and_notes(shells[-1], "", truths[-1] if isinstance(truths, list) and truths else None)))
+        supported = run.get("profile.supported_shells")
+        if supported is not None:
+            tiles.append(("shells that the data support", f"{supported} of {len(shells)}", [f"gradient: {run.get('profile.gradient', 'undecided')}"]))
+    chi2 = as_float(run.get("asaxs.chi2_reduced"))
+    if chi2 > 0:
+        curves = run.table("energies", "curve")
+        tiles.append(("reduced χ² of the fit", format_number(chi2), [f"{len(curves)} curves jointly"] if curves is not None and len(curves) > 1 else []))
+    return tiles
+
+
+def _value_and_notes(quantity: Any, unit: str, truth: Any) -> tuple[str, list[str]]:
+    if not isinstance(quantity, Mapping):
+        return format_quantity(quantity, unit), [t for t in (truth_note(quantity, truth),) if t]
+    bare = {k: quantity.get(k) for k in ("value", "sigma")}
+    low, high = interval_of(quantity, 95)
+    sigma = as_float(quantity.get("sigma"))
+    notes = [] if math.isnan(low) or math.isnan(high) else [f"95 %: {format_interval(low, high, decimals_for(sigma) if sigma > 0 else None)}"]
+    note = truth_note(quantity, truth)
+    return format_quantity(bare, unit), notes + ([note] if note else [])
+
+
+def tiles_html(run: RunFolder) -> str:
+    """The key numbers as tiles."""
+    items = "".join(
+        f'<div class="tile"><dt>{escape(name)}</dt><dd>{escape(value)}</dd>{"".join(f"<dd class=more>{escape(n)}</dd>" for n in notes)}</div>'
+        for name, value, notes in key_numbers(run)
+    )
+    return f'<dl class="tiles">{items}</dl>' if items else ""
+
+
+def findings_html(run: RunFolder) -> str:
+    """Every finding: grade, sentence, what it rests on, what would improve it."""
+    findings = [f for f in run.get("findings", []) or [] if isinstance(f, Mapping)]
+    if not findings:
+        return "<p>This run states no findings.</p>"
+    return f'<ul class="findings">{"".join(_finding(f) for f in findings)}</ul>'
+
+
+def _finding(finding: Mapping[str, Any]) -> str:
+    grade = str(finding.get("grade", "not determined"))
+    sentence = _first(finding, "sentence", "text", "statement", "message")
+    improve = _first(finding, "improve", "improvement", "would_improve", "what_would_improve")
+    numbers = _numbers(finding.get("numbers"))
+    rests = f'<p class="aside"><b>Rests on:</b> {escape(numbers)}</p>' if numbers else ""
+    better = f'<p class="aside"><b>What would improve it:</b> {escape(improve)}</p>' if improve else ""
+    return f'<li class="finding {grade_class(grade)}"><div>{badge(grade)}</div><div><p class="sentence">{escape(sentence)}</p>{rests}{better}</div></li>'
+
+
+def _first(finding: Mapping[str, Any], *keys: str) -> str:
+    for key in keys:
+        value = finding.get(key)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, list) and value:
+            return " ".join(str(v) for v in value)
+    return ""
+
+
+def _numbers(value: Any) -> str:
+    """Numbers of a finding as one line: text stays, quantities are formatted."""
+    if isinstance(value, Mapping):
+        if "value" in value:
+            return format_quantity(value)
+        return "; ".join(f"{_readable(str(k))} {_numbers(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ("; " if any(isinstance(v, (str, Mapping)) for v in value) else ", ").join(_numbers(v) for v in value)
+    if isinstance(value, bool) or value is None:
+        return "" if value is None else ("yes" if value else "no")
+    return value if isinstance(value, str) else format_number(as_float(value))
+
+
+def _readable(key: str) -> str:
+    return key.replace("_inv_nm", " (1/nm)").replace("_nm", " (nm)").replace("_", " ")
