@@ -48,7 +48,7 @@ def materials(recipe: Recipe) -> SolidSolution | None:
         For impossible formulas, lattices or media, all problems at once.
     """
     from nanostrata.models.density import make_solid_solution
-    from nanostrata.tables.media import load_medium
+    from nanostrata.models.materials import load_medium
 
     if recipe.materials is None:
         return None
