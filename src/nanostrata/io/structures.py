@@ -1,4 +1,4 @@
-"""Structures of atoms on disk: extended XYZ with our site data, anything else through ASE. Angstrom outside, nm inside."""
+"""Structures of atoms on disk: extended XYZ with our site data, others through ASE. Angstrom outside, nm inside."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def write_extxyz(path: Path, model: AtomicModel, *, comment: str = "", vacancies
     text = comment.replace('"', "'").replace("\n", " ")
     lines = [
         str(len(keep)),
-        f'Properties={_PROPERTIES} pbc="F F F" semi_axes="{axes}" units="angstrom, angstrom^3" {facts} comment="{text}"',
+        f'Properties={_PROPERTIES} pbc="F F F" semi_axes="{axes}" units="angstrom, angstrom^3" '
+        f'{facts} comment="{text}"',
     ]
     for k in keep:
         x, y, z = model.positions_nm[k] * ANGSTROM_PER_NM
@@ -77,9 +78,7 @@ def read_structure(path: Path) -> AtomicModel:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(
-            f"{path}: no such file; expected a structure (extended XYZ, CIF, PDB, … any format that ASE reads)"
-        )
+        raise DataError(f"{path}: no such file; expected a structure (XYZ, CIF, PDB, … any format that ASE reads)")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty")
     if path.suffix.lower() in (".xyz", ".extxyz"):

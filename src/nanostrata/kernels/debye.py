@@ -13,8 +13,8 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 Engine: TypeAlias = Literal["auto", "numba", "numpy"]
 
-BIN_TIMES_Q = 4e-3
-"""Default bin width times largest q: linear binning then damps a pair sum by (q bin)^2 / 12 = 1.3e-6 at most."""
+BIN_TIMES_Q = 2.5e-3
+"""Default bin width times largest q: linear binning then damps a pair sum by (q bin)^2 / 12 = 5e-7 at most."""
 
 _ROWS_PER_BLOCK = 64
 _Q_PER_BLOCK = 16
@@ -126,10 +126,10 @@ def _accumulate(pos: FloatArray, kind: IntArray, w: FloatArray, n_s: int, step: 
                     out[n + 1, c] += hi * w[i, k]
             c = base_ww
             for k in range(n_w):
-                for l in range(k, n_w):
-                    v = w[i, k] * w[j, l]
-                    if l > k:
-                        v = 0.5 * (v + w[i, l] * w[j, k])
+                for p in range(k, n_w):
+                    v = w[i, k] * w[j, p]
+                    if p > k:
+                        v = 0.5 * (v + w[i, p] * w[j, k])
                     out[n, c] += lo * v
                     out[n + 1, c] += hi * v
                     c += 1

@@ -28,8 +28,8 @@ def bond_offsets(cell_nm: FloatArray, basis: FloatArray) -> list[IntArray]:
     -------
     list of (z, 4) int
         Per basis site its neighbours as (basis site, cell offset i, j, k). A neighbour is a site within 1.25 times the
-        shortest distance (covers the slightly unequal bonds of wurtzite away from the ideal c/a; second neighbours of all
-        lattices here are at 1.15 (bcc) or above 1.41: bcc counts 8 + 6).
+        shortest distance, which covers the slightly unequal bonds of wurtzite away from the ideal c/a. Second
+        neighbours of the lattices here lie above 1.41, except in bcc (1.15), where 8 + 6 are counted.
     """
     shifts = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)], dtype=np.int64)
     points = (basis[:, None, :] + shifts[None, :, :]) @ cell_nm
@@ -58,16 +58,15 @@ def block(
 
     Returns
     -------
-    positions : (n_i, n_j, n_k, n_basis, 3)
-        nm, from the centre.
-    shape : (n_i, n_j, n_k, n_basis)
+    (n_i, n_j, n_k, n_basis, 3)
+        Positions, nm, from the centre.
     """
     # a sphere of radius R spans R |b_i| cells along i, with b_i the reciprocal vector (no factor 2 pi)
     span = reach_nm * np.sqrt((np.linalg.inv(cell_nm) ** 2).sum(axis=0))
     axes = [np.arange(np.floor(o - s) - 1, np.ceil(o + s) + 1) for o, s in zip(origin, span, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     frac = grid[..., None, :] + basis - origin
-    return frac @ cell_nm, frac.shape[:-1]
+    return np.asarray(frac @ cell_nm)
 
 
 def trim(inside: BoolArray, bonds: list[IntArray], least: int = 2) -> BoolArray:
@@ -117,7 +116,8 @@ def share_out(probability: FloatArray, depth: FloatArray, rng: np.random.Generat
         Species of each site.
     """
     m, n = probability.shape
-    order = np.lexsort((rng.random(m), depth))
+    tie_break = np.asarray(rng.random(m))
+    order = np.lexsort((tie_break, depth))
     wanted = np.cumsum(probability[order], axis=0)
     chosen = np.empty(m, dtype=np.int64)
     given = np.zeros(n, dtype=np.int64)

@@ -118,10 +118,10 @@ def pair_sums(
         How the displaced medium is written: a Gaussian per lattice site, a homogeneous body of the cutting spheroid's
         shape, or no medium at all.
     nodes : int
-        The Gaussian of a site depends on its volume; it is interpolated between this many volumes (3: better than 1e-6 of
-        the intensity for volumes that differ by 20 %).
+        The Gaussian of a site depends on its volume; it is interpolated between this many volumes (3: better than
+        1e-6 of the intensity for volumes that differ by 20 %).
     bin_nm : float, optional
-        Histogram bin; default 4e-3 / q_max.
+        Histogram bin; default 2.5e-3 / q_max.
     engine : "auto", "numba" or "numpy"
 
     Raises
@@ -198,8 +198,8 @@ def scattering(
 
     Notes
     -----
-    Relative error of the binned pair sums below 2e-6. The Debye-Waller factor also multiplies the scattering of each atom
-    with itself, so thermal diffuse scattering is left out.
+    Relative error of the binned pair sums below 1e-6. The Debye-Waller factor also multiplies the scattering of each
+    atom with itself, so thermal diffuse scattering is left out.
     """
     models = [model] if isinstance(model, AtomicModel) else list(model)
     sums = pair_sums(models, q_inv_nm, medium_model=medium_model if medium_e_nm3 else None, engine=engine)
@@ -240,7 +240,7 @@ def _body_terms(
     r"""Terms of homogeneous spheroids, unique axis z, averaged over the particles.
 
     The amplitude B of a body depends on the polar angle only, so that with its Legendre coefficients b_l(q)
-    :math:`\langle B e^{i q r} \rangle = \sum_l b_l(q)\, i^l j_l(q r) P_l(\cos\theta_r)`, exact for every direction of q.
+    :math:`\langle B e^{i q r} \rangle = \sum_l b_l(q)\, i^l j_l(q r) P_l(\cos\theta_r)`, exact for all directions.
     A body takes the volume of the sites that its trimmed particle really has, in the shape of the cutting spheroid.
     """
     from scipy.special import eval_legendre

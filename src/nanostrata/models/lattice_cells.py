@@ -39,8 +39,10 @@ _STRUCTURES: dict[str, tuple[tuple[tuple[float, ...], ...], tuple[tuple[float, .
 BUILDABLE = tuple(_STRUCTURES)
 """Structures that particles can be cut from."""
 
-_ANIONS = ("F", "O", "Cl", "N", "Br", "I", "S", "Se", "Te", "P", "As", "Sb")
-"""Most to least electronegative (Pauling, to within rounding): the partners of cations in the compounds meant here."""
+
+def sublattice_count(structure: str) -> int:
+    """Return 2 for the lattices of compounds, 1 for one kind of site."""
+    return 2 if _STRUCTURES[structure][1] else 1
 
 
 def unit_cell(
@@ -73,7 +75,7 @@ def unit_cell(
     """
     if structure not in _STRUCTURES:
         raise PhysicsError(
-            f"structure: atoms can be placed on {', '.join(BUILDABLE)}; got {structure!r}. Set particle.structure to one of them"
+            f"structure: atoms can be placed on {', '.join(BUILDABLE)}; got {structure!r}: set particle.structure"
         )
     first, second, hexagonal = _STRUCTURES[structure]
     volume = volume_per_site_nm3 * len(first)
@@ -98,33 +100,6 @@ def _c_over_a(solid: SolidSolution, structure: str, x: float) -> float:
     a = sum(lattice[0] * share for lattice, share in known) / total
     c = sum(lattice[2] * share for lattice, share in known) / total
     return float(c / a)
-
-
-def sublattice_elements(solid: SolidSolution, structure: str) -> tuple[tuple[str, ...], ...]:
-    """Elements on each sublattice of a structure.
-
-    In a compound the most electronegative element of each end member (and what stands beside it in the list of anions, when
-    the formula holds a cation too) sits on sublattice 1, all others on sublattice 0.
-
-    Raises
-    ------
-    PhysicsError
-        A compound without anion on a two-sublattice structure, or a compound on a metal's lattice.
-    """
-    members = [solid.core] + ([solid.shell] if solid.shell is not None else [])
-    elements = tuple(sorted({e for m in members for e in m.composition}))
-    if not _STRUCTURES[structure][1]:
-        return (elements,)
-    anions: set[str] = set()
-    for m in members:
-        candidates = [e for e in _ANIONS if e in m.composition]
-        if not candidates:
-            raise PhysicsError(f"{m.name}: no anion found, but {structure} has a cation and an anion sublattice")
-        metals = [e for e in m.composition if e not in _ANIONS]
-        # without a metal (InSb has one, but e.g. SeTe has not) only the first of the list is the anion
-        anions.update(candidates if metals else candidates[:1])
-    cations = tuple(e for e in elements if e not in anions)
-    return cations, tuple(sorted(anions))
 
 
 def parse_direction(cell_nm: FloatArray, axis: str) -> FloatArray:

@@ -13,7 +13,7 @@ from nanostrata.domain import AtomicModel, FloatArray, ShellProfile
 from nanostrata.domain.base import IntArray
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.lattice_cut import block, bond_offsets, share_out, trim
-from nanostrata.models.lattice_cells import parse_direction, sublattice_elements, unit_cell
+from nanostrata.models.lattice_cells import parse_direction, sublattice_count, unit_cell
 
 if TYPE_CHECKING:
     from nanostrata.models.density import SolidSolution
@@ -42,14 +42,14 @@ def build_particle(
 ) -> AtomicModel:
     r"""Build one particle, ellipsoid (A, B, C) with C along the given lattice direction.
 
-    The lattice of one structure is cut so that, after sites with fewer than two bonds are dropped, the number of lattice
-    sites is that of the ellipsoid, :math:`N = \int dV / v(x)` per sublattice. With ``lattice = "graded"`` each homothetic
-    layer is then moved radially until a site at s takes the volume v(x(s)) that the solid solution has there,
+    The lattice of one structure is cut so that, after sites with fewer than two bonds are dropped, the number of
+    lattice sites is that of the ellipsoid, :math:`N = \int dV / v(x)` per sublattice. With ``lattice = "graded"`` each
+    homothetic layer is then moved radially until a site at s takes the volume v(x(s)) of the solid solution there,
 
     .. math:: s_0^3 = \int_0^s 3 t^2 \frac{v_0}{v(x(t))}\, dt, \qquad v_0^{-1} = \int_0^1 \frac{3 t^2}{v(x(t))}\, dt
 
-    (s before is s_0): the local density is that of Vegard's rule everywhere, as in an unstrained layer. With ``"mean"`` the
-    lattice of the mean composition stays as it is (fully coherent, unrelaxed).
+    (s before is s_0): the local density is that of Vegard's rule everywhere, as in an unstrained layer. With
+    ``"mean"`` the lattice of the mean composition stays as it is (fully coherent, unrelaxed).
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def build_particle(
     directions = _frame(cell, axis)
     origin = rng.random(3) if centre_jitter else basis[0]
     reach = max(a, b, c) * _MARGIN
-    positions, _ = block(cell, basis, origin, reach)
+    positions = block(cell, basis, origin, reach)
     positions = positions @ directions.T
     s0 = np.sqrt(((positions / np.array([a, b, c])) ** 2).sum(axis=-1))
     n_sub = int(sublattice.max()) + 1
@@ -168,9 +168,7 @@ def build_from_profile(
         Without a generator, or as :func:`build_particle`.
     """
     if rng is None:
-        raise PhysicsError(
-            "rng: a numpy.random.Generator is needed (random numbers are never drawn from a hidden state)"
-        )
+        raise PhysicsError("rng: a numpy.random.Generator is needed (no random numbers from hidden state)")
     radius = float(profile.edges_nm[-1])
     edges = profile.edges_nm / radius
     x = np.clip(profile.shell_fraction, 0.0, 1.0)
@@ -244,17 +242,23 @@ def _cut(s0: FloatArray, bonds: list[IntArray], wanted: float) -> BoolArray:
 def _occupy(
     solid: SolidSolution, x: FloatArray, s: FloatArray, on: IntArray, structure: str, rng: np.random.Generator
 ) -> StrArray:
-    groups = sublattice_elements(solid, structure)
-    per_site = solid.elements_per_site(x)
+    groups = solid.sublattices(x)
+    if len(groups) != sublattice_count(structure):
+        raise PhysicsError(
+            f"structure: {structure} has {sublattice_count(structure)} sublattice(s), but {solid.core.name} fills "
+            f"{len(groups)}: set particle.structure to a lattice of the same kind"
+        )
     symbols = np.full(len(x), "X", dtype="<U2")
-    for index, members in enumerate(groups):
+    for index, occupation in enumerate(groups):
+        members = tuple(occupation)
         here = np.flatnonzero(on == index)
-        share = np.column_stack([np.broadcast_to(per_site[e], x.shape)[here] for e in members])
+        share = np.column_stack([np.broadcast_to(occupation[e], x.shape)[here] for e in members])
         vacant = 1.0 - share.sum(axis=1)
         if vacant.min() < -1e-6:
+            most = f"{share.sum(axis=1).max():.3f} atoms of {', '.join(members)} per site of their sublattice"
             raise PhysicsError(
-                f"composition: {share.sum(axis=1).max():.3f} atoms of {', '.join(members)} per site of their sublattice; "
-                "this structure has one site per anion: choose a structure with more sites, or another formula"
+                f"composition: {most}, and {structure} has one such site per anion: "
+                "choose another structure or another formula"
             )
         table = np.column_stack([share, np.maximum(vacant, 0.0)])
         names = np.array([*members, "X"])

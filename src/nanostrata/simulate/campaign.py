@@ -160,7 +160,7 @@ def simulate(
 
 
 def draw_particles(truth: Truth, n: int, rng: np.random.Generator, *, stratified: bool) -> tuple[Draw, ...]:
-    """Diameters, aspect ratios and profile shifts of ``n`` particles; tails beyond 4 sigma or below 40 % of the mean are redrawn."""
+    """Draw diameters (within 4 sigma and above 40 % of the mean), aspect ratios and profile shifts of n particles."""
     from scipy.special import ndtri
 
     u = (rng.permutation(n) + rng.random(n)) / n if stratified else rng.random(n)

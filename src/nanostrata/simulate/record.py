@@ -13,10 +13,10 @@ from nanostrata.simulate.truth import shell_means
 
 _GRID_POINTS = 51
 _NOTE = (
-    "Simulated measurements of explicit atoms; nothing here was measured. Means named r6_weighted weigh each particle with "
-    "the sixth power of its diameter, as scattering does, number_mean counts every particle once; shell_fraction is the "
-    "volume average of x(s) over equispaced shells, inner to outer; mean_shell_fraction is averaged over lattice sites; "
-    "element_counts are those of the particle of mean diameter."
+    "Simulated measurements of explicit atoms; nothing here was measured. Means named r6_weighted weigh each particle "
+    "with the sixth power of its diameter, as scattering does; number_mean counts every particle once. shell_fraction "
+    "is the volume average of x(s) over equispaced shells, inner to outer; mean_shell_fraction is averaged over "
+    "lattice sites; element_counts are those of the particle of mean diameter."
 )
 
 

@@ -26,10 +26,10 @@ class RadialTruth(Domain):
     ----------
     kind : one of
 
-        - ``"exponential"``: :math:`x_{in} + (x_{out} - x_{in})\, e^{-(1 - s)/\lambda}` with ``inner``, ``outer``, ``width``
-          = lambda;
-        - ``"erf"``: :math:`x_{in} + (x_{out} - x_{in})\, \tfrac12 [1 + \mathrm{erf}((s - s_0)/w)]` with ``centre`` = s_0 and
-          ``width`` = w;
+        - ``"exponential"``: :math:`x_{in} + (x_{out} - x_{in})\, e^{-(1 - s)/\lambda}` with ``inner``, ``outer`` and
+          ``width`` = lambda;
+        - ``"erf"``: :math:`x_{in} + (x_{out} - x_{in})\, \tfrac12 [1 + \mathrm{erf}((s - s_0)/w)]` with ``centre`` =
+          s_0 and ``width`` = w;
         - ``"linear"``: from ``inner`` to ``outer``;
         - ``"homogeneous"``: ``outer`` everywhere;
         - ``"points"``: monotone cubic (PCHIP) through ``values`` at ``positions``;
@@ -67,7 +67,7 @@ class RadialTruth(Domain):
         return np.asarray(steps[np.clip(index, 0, len(steps) - 1)])
 
     def shifted(self, logit_shift: float) -> ShiftedProfile:
-        """The same profile with log(x / (1 - x)) shifted: x stays inside 0..1, x = 1/2 moves by a quarter of the shift."""
+        """Shift log(x / (1 - x)): x stays inside 0..1, and x = 1/2 moves by a quarter of the shift."""
         return ShiftedProfile(base=self, logit_shift=logit_shift)
 
     def problems(self) -> list[str]:
@@ -166,8 +166,8 @@ class Truth(Domain):
     relative_noise: float = 0.01
     noise_q_inv_nm: float = 3.0
     scale_error: float = 0.015
-    background: float = 1e-4
-    fluorescence: float = 2e-4
+    background: float = 3e-5
+    fluorescence: float = 6e-5
     volume_fraction: float = 1e-3
     b_factor_nm2: float = 0.008
     displaced_medium: Literal["body", "sites"] = "body"
