@@ -18,6 +18,7 @@ class Origin(Domain):
     entry : entry inside a multi-entry file
     unit_read : unit of q (or of the quantity) found or declared, as resolved
     stage : name and version of the stage that made it
+    points_read, points_kept : rows found, and rows that are used
     notes : what was converted, dropped or assumed, one sentence each
     """
 
@@ -27,3 +28,5 @@ class Origin(Domain):
     unit_read: str = ""
     stage: str = ""
     notes: tuple[str, ...] = ()
+    points_read: int = 0
+    points_kept: int = 0
