@@ -16,6 +16,10 @@ from nanostrata.pipeline.recipe import Recipe
 from nanostrata.tables.factors import FactorTable
 
 
+MIN_POINTS = 10
+"""A curve with fewer points says nothing about a shape."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inputs(Domain):
     """Everything that was read.
@@ -123,6 +127,11 @@ def _curves(recipe: Recipe, problems: list[str], notes: list[str]) -> tuple[list
                 notes += [f"left out, because it cannot be read: {p}" for p in error.problems]
                 continue
             problems += error.problems
+            continue
+        if len(curve) < MIN_POINTS:
+            problems.append(
+                f"{entry.file}: {len(curve)} usable points, a fit needs at least {MIN_POINTS}; check q_range_inv_nm, mask_inv_nm and the unit"
+            )
             continue
         curves.append(curve)
         subtract.append(tuple(fitted))
