@@ -209,7 +209,7 @@ def _sizes(recipe: Recipe, problems: list[str], notes: list[str]) -> SizeDistrib
     tem = recipe.tem
     try:
         if tem.diameters is not None:
-            readings = read_tem_readings(recipe.root / tem.diameters)
+            readings = read_tem_readings(recipe.root / tem.diameters, unit=tem.unit, nm_per_pixel=tem.nm_per_pixel)
             sizes = size_distribution(
                 readings.major_nm, readings.minor_nm, shape=recipe.particle.shape, reading_error_nm=tem.reading_error_nm,
                 origin=readings.origin,
@@ -234,15 +234,20 @@ def _composition(
     from nanostrata.stages.measure_composition import composition, mean_shell_fraction
 
     try:
-        source = recipe.edx.atomic_percent if recipe.edx.file is None else recipe.root / recipe.edx.file
+        source = recipe.root / recipe.edx.file if recipe.edx.file is not None else recipe.edx.atomic_percent or {}
         table = read_edx(source, error=recipe.edx.error)
-        measured = composition(table, expected_elements=tuple(solid.elements_per_site(np.array([0.5]))))
-        x, sigma, said = mean_shell_fraction(measured, solid) if solid.shell is not None else (0.0, 0.0, ())
+        measured = composition(
+            table.elements, table.atomic_percent, table.error, expected_elements=solid.elements, origin=table.origin
+        )
+        found = mean_shell_fraction(measured, solid) if solid.shell is not None else None
     except NanostrataError as error:
         problems += error.problems
         return None, None
-    notes += [*getattr(getattr(measured, "origin", None), "notes", ()), *said]
-    return measured, (x, sigma) if solid.shell is not None else None
+    notes += getattr(measured.origin, "notes", ())
+    if found is None:
+        return measured, None
+    notes += found.notes
+    return measured, (float(found.value), float(found.sigma))
 
 
 def stated_or_guessed_sizes(inputs: Inputs) -> SizeDistribution:

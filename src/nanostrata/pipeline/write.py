@@ -53,7 +53,8 @@ def write_run(r: Reconstruction, run_dir: Path) -> dict[str, Any]:
     if r.atoms is not None:
         from nanostrata.io.structures import write_extxyz
 
-        write_extxyz(r.atoms, run_dir / "structures" / "particle.xyz")
+        (run_dir / "structures").mkdir(parents=True, exist_ok=True)
+        write_extxyz(run_dir / "structures" / "particle.xyz", r.atoms)
     write_results(r, run_dir / "results.h5", summary)
     write_text(run_dir / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return summary
