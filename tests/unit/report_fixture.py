@@ -21,10 +21,30 @@ RHO = {  # real electron density in e/nm^3 at x = 0, 0.25, 0.5, 0.75, 1 (Ag-In-S
     16.0: [1348.8, 1363.8, 1378.1, 1391.5, 1404.0],
 }
 FACTORS = {  # element -> per energy (chantler f', f''), (cromer-liberman f', f'')
-    "Zn": [(-2.207, 0.566, -2.199, 0.565), (-2.894, 0.521, -2.885, 0.521), (-5.462, 0.515, -5.438, 0.489), (0.172, 1.659, 0.225, 1.667)],
-    "Se": [(-1.004, 0.950, -0.99, 0.95), (-1.100, 0.871, -1.09, 0.87), (-1.191, 0.814, -1.18, 0.81), (-0.459, 2.557, -0.44, 2.56)],
-    "Ag": [(0.043, 3.606, 0.05, 3.62), (0.023, 3.332, 0.03, 3.34), (-0.006, 3.130, 0.0, 3.14), (-0.751, 1.279, -0.74, 1.28)],
-    "In": [(0.086, 4.256, 0.09, 4.27), (0.088, 3.931, 0.09, 3.94), (0.072, 3.692, 0.08, 3.70), (-0.608, 1.518, -0.60, 1.52)],
+    "Zn": [
+        (-2.207, 0.566, -2.199, 0.565),
+        (-2.894, 0.521, -2.885, 0.521),
+        (-5.462, 0.515, -5.438, 0.489),
+        (0.172, 1.659, 0.225, 1.667),
+    ],
+    "Se": [
+        (-1.004, 0.950, -0.99, 0.95),
+        (-1.100, 0.871, -1.09, 0.87),
+        (-1.191, 0.814, -1.18, 0.81),
+        (-0.459, 2.557, -0.44, 2.56),
+    ],
+    "Ag": [
+        (0.043, 3.606, 0.05, 3.62),
+        (0.023, 3.332, 0.03, 3.34),
+        (-0.006, 3.130, 0.0, 3.14),
+        (-0.751, 1.279, -0.74, 1.28),
+    ],
+    "In": [
+        (0.086, 4.256, 0.09, 4.27),
+        (0.088, 3.931, 0.09, 3.94),
+        (0.072, 3.692, 0.08, 3.70),
+        (-0.608, 1.518, -0.60, 1.52),
+    ],
 }
 TRUTH = np.array([0.08, 0.15, 0.32, 0.62, 0.90])
 BEST = np.array([0.17, 0.21, 0.30, 0.60, 0.915])
@@ -52,7 +72,9 @@ def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(handle, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow({k: f"{v:.7g}" if isinstance(v, float) else ("" if v is None else v) for k, v in row.items()})
+            writer.writerow(
+                {k: f"{v:.7g}" if isinstance(v, float) else ("" if v is None else v) for k, v in row.items()}
+            )
 
 
 def sphere(u: np.ndarray) -> np.ndarray:
@@ -84,14 +106,35 @@ def write_curves(root: Path, rng: np.random.Generator, contrasts: bool) -> list[
         residual = rng.standard_normal(GRID.size)
         energy = None if contrasts else number
         for q, f, s, z in zip(GRID, fit, sigma, residual, strict=True):
-            rows.append({"curve": label, "energy_kev": energy, "q_inv_nm": float(q), "intensity": float(f + z * s),
-                         "sigma": float(s), "fit": float(f), "residual_sigma": float(z)})  # fmt: skip
-        energies.append({"curve": label, "energy_kev": energy, "chi2_reduced": float(np.mean(residual**2)),
-                         "runs_p": float(rng.uniform(0.1, 0.9)), "scale": float(1 + 0.008 * rng.standard_normal()),
-                         "scale_lo68": 0.988, "scale_hi68": 1.012, "background": 2.0e-5, "background_laue": 1.8e-5,
-                         "f_prime": None if contrasts else FACTORS["Zn"][len(energies)][0],
-                         "f_double_prime": None if contrasts else FACTORS["Zn"][len(energies)][1],
-                         "points": GRID.size, "q_min": 0.5, "q_max": 4.5})  # fmt: skip
+            rows.append(
+                {
+                    "curve": label,
+                    "energy_kev": energy,
+                    "q_inv_nm": float(q),
+                    "intensity": float(f + z * s),
+                    "sigma": float(s),
+                    "fit": float(f),
+                    "residual_sigma": float(z),
+                }
+            )
+        energies.append(
+            {
+                "curve": label,
+                "energy_kev": energy,
+                "chi2_reduced": float(np.mean(residual**2)),
+                "runs_p": float(rng.uniform(0.1, 0.9)),
+                "scale": float(1 + 0.008 * rng.standard_normal()),
+                "scale_lo68": 0.988,
+                "scale_hi68": 1.012,
+                "background": 2.0e-5,
+                "background_laue": 1.8e-5,
+                "f_prime": None if contrasts else FACTORS["Zn"][len(energies)][0],
+                "f_double_prime": None if contrasts else FACTORS["Zn"][len(energies)][1],
+                "points": GRID.size,
+                "q_min": 0.5,
+                "q_max": 4.5,
+            }
+        )
     write_table(root / "tables/curves.csv", rows)
     write_table(root / "tables/energies.csv", energies)
     return energies
@@ -101,23 +144,57 @@ def write_profile(root: Path, simulated: bool) -> None:
     edges = 4.1 / 2 * np.arange(6) / 5
     rows = []
     for k in range(5):
-        lo, hi = np.clip(BEST[k] + SIGMA[k] * np.array([-1, 1]), 0, 1), np.clip(BEST[k] + SIGMA[k] * np.array([-1.96, 1.96]), 0, 1)
+        lo, hi = (
+            np.clip(BEST[k] + SIGMA[k] * np.array([-1, 1]), 0, 1),
+            np.clip(BEST[k] + SIGMA[k] * np.array([-1.96, 1.96]), 0, 1),
+        )
         blo = np.clip(BARE[k] + BARE_SIGMA[k] * np.array([-1, 1, -1.96, 1.96]), 0, 1)
-        rows.append({"shell": k + 1, "r_inner_nm": edges[k], "r_outer_nm": edges[k + 1], "x": BEST[k], "sigma": SIGMA[k],
-                     "lo68": lo[0], "hi68": lo[1], "lo95": hi[0], "hi95": hi[1], "unsmoothed": BARE[k],
-                     "unsmoothed_lo68": blo[0], "unsmoothed_hi68": blo[1], "unsmoothed_lo95": blo[2], "unsmoothed_hi95": blo[3],
-                     "refit_uniform_mean": BEST[k] + 0.01, "refit_uniform_sd": 0.45 * SIGMA[k],
-                     "refit_gaussian_mean": BEST[k] - 0.01, "refit_gaussian_sd": 0.75 * SIGMA[k],
-                     "informed_by": INFORMED[k], "truth": TRUTH[k] if simulated else None})  # fmt: skip
-    write_table(root / "tables/profile.csv", [{k: float(v) if isinstance(v, np.floating) else v for k, v in r.items()} for r in rows])
+        rows.append(
+            {
+                "shell": k + 1,
+                "r_inner_nm": edges[k],
+                "r_outer_nm": edges[k + 1],
+                "x": BEST[k],
+                "sigma": SIGMA[k],
+                "lo68": lo[0],
+                "hi68": lo[1],
+                "lo95": hi[0],
+                "hi95": hi[1],
+                "unsmoothed": BARE[k],
+                "unsmoothed_lo68": blo[0],
+                "unsmoothed_hi68": blo[1],
+                "unsmoothed_lo95": blo[2],
+                "unsmoothed_hi95": blo[3],
+                "refit_uniform_mean": BEST[k] + 0.01,
+                "refit_uniform_sd": 0.45 * SIGMA[k],
+                "refit_gaussian_mean": BEST[k] - 0.01,
+                "refit_gaussian_sd": 0.75 * SIGMA[k],
+                "informed_by": INFORMED[k],
+                "truth": TRUTH[k] if simulated else None,
+            }
+        )
+    write_table(
+        root / "tables/profile.csv",
+        [{k: float(v) if isinstance(v, np.floating) else v for k, v in r.items()} for r in rows],
+    )
     fine = []
     for r in np.linspace(0, edges[-1], 206):
         k = min(int(np.searchsorted(edges, r, side="right")) - 1, 4)
         z = np.clip(BEST[k] + SIGMA[k] * np.array([-1.96, -1, 0, 1, 1.96]), 0, 1)
-        smooth_truth = 0.05 + 0.9 / (1 + np.exp(-(r - 1.5) / 0.2)) if simulated else None
-        fine.append({"r_nm": float(r), "lo95": float(z[0]), "lo68": float(z[1]), "median": float(z[2]), "hi68": float(z[3]),
-                     "hi95": float(z[4]), "prior_lo68": 0.16, "prior_hi68": 0.84,
-                     "truth": None if smooth_truth is None else float(smooth_truth)})  # fmt: skip
+        smooth_truth = np.interp(r, (edges[1:] + edges[:-1]) / 2, TRUTH) if simulated else None
+        fine.append(
+            {
+                "r_nm": float(r),
+                "lo95": float(z[0]),
+                "lo68": float(z[1]),
+                "median": float(z[2]),
+                "hi68": float(z[3]),
+                "hi95": float(z[4]),
+                "prior_lo68": 0.16,
+                "prior_hi68": 0.84,
+                "truth": None if smooth_truth is None else float(smooth_truth),
+            }
+        )
     write_table(root / "tables/profile_bands.csv", fine)
 
 
@@ -127,9 +204,19 @@ def write_sizes(root: Path, rng: np.random.Generator) -> None:
     fit = np.exp(-0.5 * ((grid - 4.08) / 0.49) ** 2) / (0.49 * np.sqrt(2 * np.pi))
     counts, bins = np.histogram(readings, bins=np.linspace(2, 6.2, 15), density=True)
     tem = counts[np.clip(np.searchsorted(bins, grid, side="right") - 1, 0, len(counts) - 1)]
-    write_table(root / "tables/size.csv", [
-        {"diameter_nm": float(d), "fit": float(f), "lo68": float(f * 0.94), "hi68": float(f * 1.06), "tem": float(t)}
-        for d, f, t in zip(grid, fit, tem, strict=True)])  # fmt: skip
+    write_table(
+        root / "tables/size.csv",
+        [
+            {
+                "diameter_nm": float(d),
+                "fit": float(f),
+                "lo68": float(f * 0.94),
+                "hi68": float(f * 1.06),
+                "tem": float(t),
+            }
+            for d, f, t in zip(grid, fit, tem, strict=True)
+        ],
+    )
     write_table(root / "tables/tem_readings.csv", [{"diameter_nm": float(v)} for v in readings])
 
 
@@ -137,12 +224,37 @@ def write_factors(root: Path) -> None:
     rows, contrast = [], []
     for element, values in FACTORS.items():
         for energy, (fp, fpp, gp, gpp) in zip(RHO, values, strict=True):
-            rows.append({"element": element, "energy_kev": energy, "table": "chantler", "f_prime": fp, "f_double_prime": fpp, "used": "true"})
-            rows.append({"element": element, "energy_kev": energy, "table": "cromer-liberman", "f_prime": gp, "f_double_prime": gpp, "used": "false"})
+            rows.append(
+                {
+                    "element": element,
+                    "energy_kev": energy,
+                    "table": "chantler",
+                    "f_prime": fp,
+                    "f_double_prime": fpp,
+                    "used": "true",
+                }
+            )
+            rows.append(
+                {
+                    "element": element,
+                    "energy_kev": energy,
+                    "table": "cromer-liberman",
+                    "f_prime": gp,
+                    "f_double_prime": gpp,
+                    "used": "false",
+                }
+            )
     for energy, values in RHO.items():
         for x in np.linspace(0, 1, 21):
             rho = float(np.interp(x, [0, 0.25, 0.5, 0.75, 1], values)) - MEDIUM
-            contrast.append({"energy_kev": energy, "x": float(x), "excess_density_real_e_nm3": rho, "excess_density_imag_e_nm3": 40.0})
+            contrast.append(
+                {
+                    "energy_kev": energy,
+                    "x": float(x),
+                    "excess_density_real_e_nm3": rho,
+                    "excess_density_imag_e_nm3": 40.0,
+                }
+            )
     write_table(root / "tables/factors.csv", rows)
     write_table(root / "tables/contrast.csv", contrast)
 
@@ -150,27 +262,91 @@ def write_factors(root: Path) -> None:
 def write_small_tables(root: Path, simulated: bool) -> None:
     measured = {"Ag": (4.6, 1.5), "In": (9.1, 1.5), "Zn": (36.0, 1.5), "Se": (50.3, 1.5)}
     model = {"Ag": (4.9, 0.5), "In": (9.8, 1.0), "Zn": (35.6, 1.8), "Se": (49.7, 0.4)}
-    write_table(root / "tables/composition.csv", [
-        {"element": e, "measured_percent": m, "measured_sigma": s, "model_percent": model[e][0], "model_lo68": model[e][0] - model[e][1],
-         "model_hi68": model[e][0] + model[e][1], "truth_percent": model[e][0] + 0.4 if simulated else None}
-        for e, (m, s) in measured.items()])  # fmt: skip
+    write_table(
+        root / "tables/composition.csv",
+        [
+            {
+                "element": e,
+                "measured_percent": m,
+                "measured_sigma": s,
+                "model_percent": model[e][0],
+                "model_lo68": model[e][0] - model[e][1],
+                "model_hi68": model[e][0] + model[e][1],
+                "truth_percent": model[e][0] + 0.4 if simulated else None,
+            }
+            for e, (m, s) in measured.items()
+        ],
+    )
     minima = {8.9: 2.205, 9.3: 2.212, 9.63: 2.231, 16.0: 2.188}
-    write_table(root / "tables/first_minimum.csv", [
-        {"energy_kev": e, "q_min_inv_nm": m + d, "sigma_inv_nm": 0.006, "model_q_min_inv_nm": m}
-        for (e, m), d in zip(minima.items(), (0.004, -0.005, 0.003, -0.002), strict=True)])  # fmt: skip
-    write_table(root / "tables/shapes.csv", [
-        {"shape": "sphere", "chi2": 481.2, "n_data": 484, "aspect_ratio": 1.0, "aspect_lo95": None, "aspect_hi95": None, "delta_chi2": 3.1},
-        {"shape": "prolate", "chi2": 478.1, "n_data": 484, "aspect_ratio": 1.07, "aspect_lo95": 1.0, "aspect_hi95": 1.16, "delta_chi2": 0.0},
-        {"shape": "oblate", "chi2": 480.6, "n_data": 484, "aspect_ratio": 0.97, "aspect_lo95": 0.88, "aspect_hi95": 1.0, "delta_chi2": 2.5}])  # fmt: skip
+    write_table(
+        root / "tables/first_minimum.csv",
+        [
+            {"energy_kev": e, "q_min_inv_nm": m + d, "sigma_inv_nm": 0.006, "model_q_min_inv_nm": m}
+            for (e, m), d in zip(minima.items(), (0.004, -0.005, 0.003, -0.002), strict=True)
+        ],
+    )
+    write_table(
+        root / "tables/shapes.csv",
+        [
+            {
+                "shape": "sphere",
+                "chi2": 481.2,
+                "n_data": 484,
+                "aspect_ratio": 1.0,
+                "aspect_lo95": None,
+                "aspect_hi95": None,
+                "delta_chi2": 3.1,
+            },
+            {
+                "shape": "prolate",
+                "chi2": 478.1,
+                "n_data": 484,
+                "aspect_ratio": 1.07,
+                "aspect_lo95": 1.0,
+                "aspect_hi95": 1.16,
+                "delta_chi2": 0.0,
+            },
+            {
+                "shape": "oblate",
+                "chi2": 480.6,
+                "n_data": 484,
+                "aspect_ratio": 0.97,
+                "aspect_lo95": 0.88,
+                "aspect_hi95": 1.0,
+                "delta_chi2": 2.5,
+            },
+        ],
+    )
 
 
 def write_inputs(root: Path, names: list[str]) -> list[dict[str, Any]]:
-    rows = [{"file": f"data/{n.replace(' ', '').replace('/', '-')}.dat", "role": f"ASAXS curve, {n}", "sha256": hashlib.sha256(n.encode()).hexdigest(),
-             "unit_read": "1/nm", "points_read": 131, "points_kept": 121,
-             "notes": "10 points outside q = 0.5 to 4.5 1/nm left out"} for n in names]  # fmt: skip
-    rows[0] |= {"unit_read": "1/angstrom", "notes": "q converted from 1/angstrom to 1/nm (x 10); 10 points outside q = 0.5 to 4.5 1/nm left out"}
-    rows.append({"file": "data/tem_diameters.csv", "role": "TEM diameters", "sha256": hashlib.sha256(b"tem").hexdigest(),
-                 "unit_read": "nm", "points_read": 122, "points_kept": 120, "notes": "2 rows without a number left out (lines 14, 77)"})  # fmt: skip
+    rows = [
+        {
+            "file": f"data/{n.replace(' ', '').replace('/', '-')}.dat",
+            "role": f"ASAXS curve, {n}",
+            "sha256": hashlib.sha256(n.encode()).hexdigest(),
+            "unit_read": "1/nm",
+            "points_read": 131,
+            "points_kept": 121,
+            "notes": "10 points outside q = 0.5 to 4.5 1/nm left out",
+        }
+        for n in names
+    ]
+    rows[0] |= {
+        "unit_read": "1/angstrom",
+        "notes": "q converted from 1/angstrom to 1/nm (x 10); 10 points outside q = 0.5 to 4.5 1/nm left out",
+    }
+    rows.append(
+        {
+            "file": "data/tem_diameters.csv",
+            "role": "TEM diameters",
+            "sha256": hashlib.sha256(b"tem").hexdigest(),
+            "unit_read": "nm",
+            "points_read": 122,
+            "points_kept": 120,
+            "notes": "2 rows without a number left out (lines 14, 77)",
+        }
+    )
     write_table(root / "tables/inputs.csv", rows)
     return rows
 
@@ -194,76 +370,230 @@ def write_particle(root: Path, rng: np.random.Generator) -> None:
 
 
 FINDINGS = [
-    {"sentence": "The outermost shell (1.64 to 2.05 nm) is nearly pure ZnSe: x = 0.915 ± 0.026 (95 %: 0.86 to 0.97).", "grade": "strong",
-     "numbers": ["profile.shell_fraction[5] = 0.915 ± 0.026", "unsmoothed 0.925 ± 0.034"], "improve": "A second energy within 50 eV of the Zn K edge would halve this interval."},
-    {"sentence": "The fourth shell is mixed: x = 0.60 ± 0.05. A sharp interface between 1.23 and 1.64 nm does not explain the data.", "grade": "moderate",
-     "numbers": ["profile.shell_fraction[4] = 0.600 ± 0.052"], "improve": "Longer exposure at 9.63 keV, q above 3 1/nm."},
-    {"sentence": "The composition rises outwards (gradient resolved); three of five shells are supported by the data.", "grade": "weak",
-     "numbers": ["profile.supported_shells = 3"], "improve": "A smooth profile (profile = \"erf\") describes a gradual interface without steps."},
-    {"sentence": "The two innermost shells are not determined by these data: what is drawn there is the prior.", "grade": "not determined",
-     "numbers": ["informed_by = prior for shells 1 and 2 (6 % of the volume)"], "improve": "An absolute scale to 1 % and q down to 0.3 1/nm."},
-]  # fmt: skip
+    {
+        "text": (
+            "The composition changes from the inside to the outside: a homogeneous particle is worse by chi2 412 "
+            "(p = 1e-80). 3 of 5 shells are supported by the data; shells 1 and 2 (from the centre) rest on the prior."
+        ),
+        "grade": "strong",
+        "numbers": {"profile.supported_shells": 3.0, "delta_chi2": 412.3, "p": 1e-80},
+        "improve": "a larger q range for the inner shells",
+    },
+    {
+        "text": "The outermost shell (20 % of the radius) holds x = 0.92 (95 %: 0.86 to 0.97) of ZnSe.",
+        "grade": "moderate",
+        "numbers": {"profile.shell_fraction[4]": 0.915},
+        "improve": "",
+    },
+    {
+        "text": "Shells of one composition each are steps; on a gradient the outermost comes out somewhat high.",
+        "grade": "weak",
+        "numbers": {},
+        "improve": "run again with another profile",
+    },
+    {
+        "text": (
+            "Small-angle scattering does not tell a sphere from a prolate spheroid here (chi2 differs by 3.1; "
+            "aspect ratio 1.07 ± 0.05)."
+        ),
+        "grade": "not determined",
+        "numbers": {"delta_chi2": 3.1, "aspect_ratio": 1.07},
+        "improve": "aspect ratios from TEM",
+    },
+]
 
 
-def base_summary(title: str, energies: list[dict[str, Any]], inputs: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "software": {"name": "nanostrata", "version": "0.1.0"},
-        "versions": {"python": "3.11.9", "numpy": "2.1.0", "scipy": "1.14.0", "numba": "0.60.0", "xraydb": "4.5.8", "gemmi": "0.7.5", "ase": "3.23.0"},
-        "title": title, "seed": 1, "preset": "quick", "inputs": inputs,
-        "particle": {"diameter_mean_nm": quantity(4.083, 0.038), "diameter_std_nm": quantity(0.487, 0.021), "aspect_ratio": quantity(1.0, 0.0)},
-        "asaxs": {"chi2_reduced": 1.01, "per_energy": energies, "refits": 200},
-        "findings": FINDINGS,
+def base_summary(
+    title: str, energies: list[dict[str, Any]], inputs: list[dict[str, Any]], contrasts: bool
+) -> dict[str, Any]:
+    """Keys as the pipeline writes them."""
+    rows = [
+        {
+            "label": e["curve"],
+            "energy_kev": e["energy_kev"],
+            "chi2_reduced": e["chi2_reduced"],
+            "runs_p": e["runs_p"],
+            "points": e["points"],
+            "scale": e["scale"] if contrasts else quantity(e["scale"], 0.012),
+            "background": e["background"] if contrasts else quantity(2e-5, 3e-6),
+            **({} if contrasts else {"laue": 1.8e-5, "f_prime": e["f_prime"], "f_double_prime": e["f_double_prime"]}),
+        }
+        for e in energies
+    ]
+    libraries = {
+        "numpy": "2.1.0",
+        "scipy": "1.14.0",
+        "numba": "0.60.0",
+        "xraydb": "4.5.8",
+        "gemmi": "0.7.5",
+        "ase": "3.23.0",
+        "sasdata": "not installed",
+    }
+    summary = {
+        "software": {"name": "nanostrata", "version": "0.1.0", "libraries": libraries},
+        "seed": 1,
+        "preset": "quick",
+        "sample": {"title": title, "medium": "water" if contrasts else "toluene"},
+        "inputs": inputs,
+        "notes": [],
+        "particle": {
+            "shape": "sphere",
+            "diameter_mean_nm": quantity(4.083, 0.038),
+            "diameter_std_nm": quantity(0.487, 0.021),
+            "aspect_ratio": quantity(1.0, 0.0),
+        },
+        "findings": CONTRAST_FINDINGS if contrasts else FINDINGS,
         "warnings": [
-            {"code": "low-q-upturn", "message": "9630 eV: the first 3 points lie 2.1 sigma above a Guinier line; q >= 0.55 1/nm is sound.", "stage": "read"},
-            {"code": "bound-touched", "message": "x of shell 1 touches 0 in 11 % of the refits.", "stage": "profile"},
+            {
+                "code": "low-q-upturn",
+                "message": "9630 eV: the first 3 points lie 2.1 sigma above a Guinier line; q >= 0.55 1/nm is sound.",
+                "stage": "read",
+            },
+            {"code": "bound_touched", "message": "x of shell 1 touches 0 in 11 % of the refits.", "stage": "profile"},
         ],
-    }  # fmt: skip
+    }
+    if contrasts:
+        parameters = {
+            "radius_mean_nm": quantity(4.5, 0.03),
+            "radius_std_nm": quantity(0.8, 0.02),
+            "shell_thickness_nm": quantity(0.9, 0.05),
+            "core_radius_nm": quantity(3.6, 0.04),
+            "outer_radius_nm": quantity(4.5, 0.03),
+        }
+        summary["contrasts"] = {
+            "chi2_reduced": 1.12,
+            "verdict": "acceptable",
+            "parameters": parameters,
+            "per_curve": rows,
+        }
+    else:
+        summary["asaxs"] = {"chi2_reduced": 1.01, "factors": "chantler", "per_energy": rows}
+        summary["materials"] = {"core": "Ag2In4Se7", "shell": "ZnSe", "structure": "wurtzite"}
+        summary["tem"] = {
+            "diameter_mean_nm": quantity(4.1, 0.05),
+            "diameter_std_nm": quantity(0.5, 0.03),
+            "particles": 120,
+        }
+        summary["edx"] = {"mean_shell_fraction": quantity(0.70, 0.03)}
+    return summary
 
 
-def write_run_folder(root: Path, *, simulated: bool = True, contrasts: bool = False, title: str = "thick ZnSe shell, 150 °C", seed: int = 1) -> Path:
+CONTRAST_FINDINGS = [
+    {
+        "text": "Dilute core + shell spheres describe 3 curves at once: chi2 per degree of freedom is 1.12.",
+        "grade": "strong",
+        "numbers": {"chi2_reduced": 1.12},
+        "improve": "",
+    },
+    {
+        "text": "Core radius 3.600 nm and shell thickness 0.900 ± 0.050 nm.",
+        "grade": "moderate",
+        "numbers": {"shell_thickness_nm": 0.9},
+        "improve": "",
+    },
+]
+
+
+def write_run_folder(
+    root: Path,
+    *,
+    simulated: bool = True,
+    contrasts: bool = False,
+    with_recipe: bool = True,
+    title: str = "thick ZnSe shell, 150 °C",
+    seed: int = 1,
+) -> Path:
     """Write a run folder; ``contrasts`` gives one of explicit contrasts (no profile, no composition, no particle)."""
     rng = np.random.default_rng(seed)
     root.mkdir(parents=True, exist_ok=True)
     energies = write_curves(root, rng, contrasts)
-    inputs = write_inputs(root, [str(e["curve"]) for e in energies])
-    summary = base_summary(title, energies, inputs)
     if contrasts:
-        summary["findings"] = FINDINGS[:1]
-        summary["recipe"] = {"sample": {"title": title, "medium": "water"}, "particle": {"profile": "core_shell", "shape": "sphere", "sizes": "gaussian"}}
-    else:
+        (root / "tables/energies.csv").unlink()
+    inputs = write_inputs(root, [str(e["curve"]) for e in energies])
+    summary = base_summary(title, energies, inputs, contrasts)
+    if not contrasts:
         write_profile(root, simulated)
         write_sizes(root, rng)
         write_factors(root)
         write_small_tables(root, simulated)
         write_particle(root, rng)
-        summary["simulated"] = simulated
-        summary["profile"] = {
-            "edges_nm": [0.41, 0.82, 1.23, 1.64, 2.05], "shell_fraction": array_quantity(BEST, SIGMA),
-            "mean_shell_fraction": quantity(0.705, 0.019), "mean_shell_fraction_volume": quantity(0.672, 0.020),
-            "informed_by": INFORMED, "supported_shells": 3, "gradient": "resolved",
-            "element_counts": {"Ag": quantity(64.0, 5.0), "In": quantity(128.0, 10.0), "Zn": quantity(531.0, 21.0), "Se": quantity(752.0, 20.0)},
-            "table_systematic": [0.02, 0.01, -0.01, -0.004, 0.003],
-        }  # fmt: skip
-        summary["recipe"] = {
-            "sample": {"title": title, "medium": "toluene"},
-            "particle": {"shells": 5, "shape": "sphere", "structure": "wurtzite", "profile": "shells", "sizes": "gaussian", "size": "fit"},
-            "materials": {"core": {"formula": "Ag2In4Se7", "lattice": {"structure": "wurtzite", "a_nm": 0.426, "c_nm": 0.702}, "density_uncertainty": 0.01},
-                          "shell": {"formula": "ZnSe", "lattice": {"structure": "wurtzite", "a_nm": 0.400, "c_nm": 0.655}}},
-            "asaxs": {"edge": "Zn K", "factors": "chantler", "energy_resolution_ev": 1.5, "scale": "common", "scale_uncertainty": 0.015,
-                      "background": "constant", "q_range_inv_nm": [0.5, 4.5]},
-            "tem": {"diameters": "tem_diameters.csv", "reading_error_nm": 0.1},
-            "edx": {"file": "edx.csv"},
-        }  # fmt: skip
+        summary |= {
+            "simulated": simulated,
+            "profile": profile_summary(),
+            "atoms": {"counts": {"Ag": 64, "In": 123, "Se": 760, "Zn": 493}, "particles": 1},
+        }
+        if with_recipe:
+            summary["recipe"] = RECIPE
         if simulated:
-            summary["truth"] = {"diameter_mean_nm": 4.10, "diameter_std_nm": 0.49, "aspect_ratio": 1.0, "shell_fraction": TRUTH.tolist(),
-                                "mean_shell_fraction": 0.70, "element_counts": {"Ag": 66, "In": 131, "Zn": 528, "Se": 755}}  # fmt: skip
+            (root / "truth.json").write_text(json.dumps(TRUTH_RECORD), encoding="utf-8")
     (root / "summary.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
     return root
+
+
+def profile_summary() -> dict[str, Any]:
+    counts = {"Ag": (64.0, 5.0), "In": (128.0, 10.0), "Zn": (531.0, 21.0), "Se": (752.0, 20.0)}
+    return {
+        "family": "shells",
+        "edges_nm": [0.41, 0.82, 1.23, 1.64, 2.05],
+        "shell_fraction": array_quantity(BEST, SIGMA),
+        "unsmoothed": {"shell_fraction": array_quantity(BARE, BARE_SIGMA)},
+        "mean_shell_fraction": quantity(0.705, 0.019),
+        "mean_shell_fraction_volume": quantity(0.672, 0.020),
+        "informed_by": INFORMED,
+        "supported_shells": 3,
+        "gradient": "resolved",
+        "element_counts": {e: quantity(*v) for e, v in counts.items()},
+        "table_systematic": [0.02, 0.01, -0.01, -0.004, 0.003],
+        "table_systematic_table": "cromer-liberman",
+        "refits": {"count": 200, "held": "sizes, end-member densities"},
+        "prior": "uniform in 0..1, steps between neighbours Gaussian with standard deviation 0.3",
+        "sampler": {"r_hat": 1.004, "effective_draws": 812.0, "acceptance": 0.83},
+    }
+
+
+TRUTH_RECORD = {
+    "diameter_mean_nm": 4.10,
+    "diameter_std_nm": 0.49,
+    "aspect_ratio": 1.0,
+    "shell_fraction": TRUTH.tolist(),
+    "mean_shell_fraction": 0.70,
+    "element_counts": {"Ag": 66, "In": 131, "Zn": 528, "Se": 755},
+}
+RECIPE = {
+    "sample": {"title": "as written", "medium": "toluene"},
+    "particle": {
+        "shells": 5,
+        "shape": "sphere",
+        "structure": "wurtzite",
+        "profile": "shells",
+        "sizes": "gaussian",
+        "size": "fit",
+    },
+    "materials": {
+        "core": {
+            "formula": "Ag2In4Se7",
+            "lattice": {"structure": "wurtzite", "a_nm": 0.426, "c_nm": 0.702},
+            "density_uncertainty": 0.01,
+        },
+        "shell": {"formula": "ZnSe", "lattice": {"structure": "wurtzite", "a_nm": 0.400, "c_nm": 0.655}},
+    },
+    "asaxs": {
+        "edge": "Zn K",
+        "factors": "chantler",
+        "energy_resolution_ev": 1.5,
+        "scale": "common",
+        "scale_uncertainty": 0.015,
+        "background": "constant",
+        "q_range_inv_nm": [0.5, 4.5],
+    },
+    "tem": {"diameters": "tem_diameters.csv", "reading_error_nm": 0.1},
+    "edx": {"file": "edx.csv"},
+}
 
 
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     write_run_folder(target / "thick")
-    write_run_folder(target / "thin", title="thin ZnSe shell, 50 °C", seed=2)
+    write_run_folder(target / "thin", title="thin ZnSe shell, 50 °C", seed=2, with_recipe=False)
     write_run_folder(target / "contrasts", contrasts=True, title="AOT micro-emulsion, three contrasts")
     write_run_folder(target / "real", simulated=False, title="measured sample")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nanostrata.interfaces.run_folder import read_run_folder
+from nanostrata.interfaces.run_folder import first_of, libraries_of, look_up, read_run_folder
 
 __all__ = ["REFERENCES", "Reference", "cite_run", "references_used"]
 
@@ -44,11 +44,20 @@ class Reference:
         names = [self.author[1:-1]] if self.author.startswith("{") else self.author.split(" and ")
         more = len(names) > 2 or "others" in names
         who = f"{names[0]} et al." if more else " & ".join(names)
-        where = ", ".join(x for x in (self.get("journal") or self.get("booktitle"), self.get("volume"), self.get("pages").replace("--", "–")) if x)
+        where = ", ".join(
+            x
+            for x in (
+                self.get("journal") or self.get("booktitle"),
+                self.get("volume"),
+                self.get("pages").replace("--", "–"),
+            )
+            if x
+        )
         year = f" ({self.get('year')})" if self.get("year") else ""
         identifier = f"doi:{self.get('doi')}" if self.get("doi") else self.get("url")
         note = f" {self.get('note')}." if self.get("note") else ""
-        return f"{who}{year}. {self.title}.{f' {where}.' if where else ''}{note} {identifier}".strip()
+        stop = "" if not year and who.endswith(".") else "."
+        return f"{who}{year}{stop} {self.title}.{f' {where}.' if where else ''}{note} {identifier}".strip()
 
     def as_bibtex(self) -> str:
         """BibTeX entry."""
@@ -57,7 +66,9 @@ class Reference:
         return f"@{self.kind}{{{self.key},\n{body}\n}}"
 
 
-def _article(key: str, author: str, title: str, journal: str, volume: str, pages: str, year: str, doi: str) -> Reference:
+def _article(
+    key: str, author: str, title: str, journal: str, volume: str, pages: str, year: str, doi: str
+) -> Reference:
     fields = (("journal", journal), ("volume", volume), ("pages", pages), ("year", year), ("doi", doi))
     return Reference(key, "article", author, title, fields)
 
@@ -67,57 +78,159 @@ def _software(key: str, author: str, title: str, url: str) -> Reference:
 
 
 _ALL = (
-    _article("yarema2017", "Yarema, M. and Xing, Y. and Lechner, R. T. and Ludescher, L. and Dordevic, N. and Lin, W. M. M. and Yarema, O. and Wood, V.",
-             "Mapping the Atomistic Structure of Graded Core/Shell Colloidal Nanocrystals", "Scientific Reports", "7", "11718", "2017",
-             "10.1038/s41598-017-11996-2"),
-    _article("chantler1995", "Chantler, C. T.", "Theoretical Form Factor, Attenuation, and Scattering Tabulation for Z=1-92 from E=1-10 eV to E=0.4-1.0 MeV",
-             "Journal of Physical and Chemical Reference Data", "24", "71--643", "1995", "10.1063/1.555974"),
+    _article(
+        "yarema2017",
+        "Yarema, M. and Xing, Y. and Lechner, R. T. and Ludescher, L. and Dordevic, N. and Lin, W. M. M. and "
+        "Yarema, O. and Wood, V.",
+        "Mapping the Atomistic Structure of Graded Core/Shell Colloidal Nanocrystals",
+        "Scientific Reports",
+        "7",
+        "11718",
+        "2017",
+        "10.1038/s41598-017-11996-2",
+    ),
+    _article(
+        "chantler1995",
+        "Chantler, C. T.",
+        "Theoretical Form Factor, Attenuation, and Scattering Tabulation for Z=1-92 from E=1-10 eV to E=0.4-1.0 MeV",
+        "Journal of Physical and Chemical Reference Data",
+        "24",
+        "71--643",
+        "1995",
+        "10.1063/1.555974",
+    ),
     _software("xraydb", "Newville, M. and others", "XrayDB: X-ray Reference Data", "https://github.com/xraypy/XrayDB"),
-    _article("cromer1981", "Cromer, D. T. and Liberman, D. A.",
-             "Anomalous dispersion calculations near to and on the long-wavelength side of an absorption edge", "Acta Crystallographica Section A", "37",
-             "267--268", "1981", "10.1107/S0567739481000600"),
-    _article("gemmi2022", "Wojdyr, M.", "GEMMI: A library for structural biology", "Journal of Open Source Software", "7", "4200", "2022",
-             "10.21105/joss.04200"),
-    _article("waasmaier1995", "Waasmaier, D. and Kirfel, A.", "New analytical scattering-factor functions for free atoms and ions",
-             "Acta Crystallographica Section A", "51", "416--431", "1995", "10.1107/S0108767394013292"),
-    _article("numpy2020", "Harris, C. R. and Millman, K. J. and van der Walt, S. J. and others", "Array programming with NumPy", "Nature", "585",
-             "357--362", "2020", "10.1038/s41586-020-2649-2"),
-    _article("scipy2020", "Virtanen, P. and Gommers, R. and Oliphant, T. E. and others",
-             "SciPy 1.0: fundamental algorithms for scientific computing in Python", "Nature Methods", "17", "261--272", "2020",
-             "10.1038/s41592-019-0686-2"),
-    Reference("numba2015", "inproceedings", "Lam, S. K. and Pitrou, A. and Seibert, S.", "Numba: a LLVM-based Python JIT compiler",
-              (("booktitle", "Proceedings of the Second Workshop on the LLVM Compiler Infrastructure in HPC"), ("pages", "7:1--7:6"), ("year", "2015"),
-               ("doi", "10.1145/2833157.2833162"))),
-    _article("ase2017", "Larsen, A. H. and Mortensen, J. J. and Blomqvist, J. and others",
-             "The atomic simulation environment -- a Python library for working with atoms", "Journal of Physics: Condensed Matter", "29", "273002",
-             "2017", "10.1088/1361-648X/aa680e"),
-    _software("sasdata", "{SasView developers}", "sasdata: reading and writing of small-angle scattering data", "https://github.com/SasView/sasdata"),
-    _software("nxcansas", "{NeXus International Advisory Committee and canSAS}", "NXcanSAS: application definition for reduced small-angle scattering data",
-              "https://manual.nexusformat.org/classes/applications/NXcanSAS.html"),
-    _article("matplotlib2007", "Hunter, J. D.", "Matplotlib: A 2D graphics environment", "Computing in Science and Engineering", "9", "90--95", "2007",
-             "10.1109/MCSE.2007.55"),
-    _article("3dmol2015", "Rego, N. and Koes, D.", "3Dmol.js: molecular visualization with WebGL", "Bioinformatics", "31", "1322--1324", "2015",
-             "10.1093/bioinformatics/btu829"),
-    _article("trewhella2017", "Trewhella, J. and Duff, A. P. and Durand, D. and others",
-             "2017 publication guidelines for structural modelling of small-angle scattering data from biomolecules in solution: an update",
-             "Acta Crystallographica Section D", "73", "710--728", "2017", "10.1107/S2059798317011597"),
-)  # fmt: skip
+    _article(
+        "cromer1981",
+        "Cromer, D. T. and Liberman, D. A.",
+        "Anomalous dispersion calculations near to and on the long-wavelength side of an absorption edge",
+        "Acta Crystallographica Section A",
+        "37",
+        "267--268",
+        "1981",
+        "10.1107/S0567739481000600",
+    ),
+    _article(
+        "gemmi2022",
+        "Wojdyr, M.",
+        "GEMMI: A library for structural biology",
+        "Journal of Open Source Software",
+        "7",
+        "4200",
+        "2022",
+        "10.21105/joss.04200",
+    ),
+    _article(
+        "waasmaier1995",
+        "Waasmaier, D. and Kirfel, A.",
+        "New analytical scattering-factor functions for free atoms and ions",
+        "Acta Crystallographica Section A",
+        "51",
+        "416--431",
+        "1995",
+        "10.1107/S0108767394013292",
+    ),
+    _article(
+        "numpy2020",
+        "Harris, C. R. and Millman, K. J. and van der Walt, S. J. and others",
+        "Array programming with NumPy",
+        "Nature",
+        "585",
+        "357--362",
+        "2020",
+        "10.1038/s41586-020-2649-2",
+    ),
+    _article(
+        "scipy2020",
+        "Virtanen, P. and Gommers, R. and Oliphant, T. E. and others",
+        "SciPy 1.0: fundamental algorithms for scientific computing in Python",
+        "Nature Methods",
+        "17",
+        "261--272",
+        "2020",
+        "10.1038/s41592-019-0686-2",
+    ),
+    Reference(
+        "numba2015",
+        "inproceedings",
+        "Lam, S. K. and Pitrou, A. and Seibert, S.",
+        "Numba: a LLVM-based Python JIT compiler",
+        (
+            ("booktitle", "Proceedings of the Second Workshop on the LLVM Compiler Infrastructure in HPC"),
+            ("pages", "7:1--7:6"),
+            ("year", "2015"),
+            ("doi", "10.1145/2833157.2833162"),
+        ),
+    ),
+    _article(
+        "ase2017",
+        "Larsen, A. H. and Mortensen, J. J. and Blomqvist, J. and others",
+        "The atomic simulation environment -- a Python library for working with atoms",
+        "Journal of Physics: Condensed Matter",
+        "29",
+        "273002",
+        "2017",
+        "10.1088/1361-648X/aa680e",
+    ),
+    _software(
+        "sasdata",
+        "{SasView developers}",
+        "sasdata: reading and writing of small-angle scattering data",
+        "https://github.com/SasView/sasdata",
+    ),
+    _software(
+        "nxcansas",
+        "{NeXus International Advisory Committee and canSAS}",
+        "NXcanSAS: application definition for reduced small-angle scattering data",
+        "https://manual.nexusformat.org/classes/applications/NXcanSAS.html",
+    ),
+    _article(
+        "matplotlib2007",
+        "Hunter, J. D.",
+        "Matplotlib: A 2D graphics environment",
+        "Computing in Science and Engineering",
+        "9",
+        "90--95",
+        "2007",
+        "10.1109/MCSE.2007.55",
+    ),
+    _article(
+        "3dmol2015",
+        "Rego, N. and Koes, D.",
+        "3Dmol.js: molecular visualization with WebGL",
+        "Bioinformatics",
+        "31",
+        "1322--1324",
+        "2015",
+        "10.1093/bioinformatics/btu829",
+    ),
+    _article(
+        "trewhella2017",
+        "Trewhella, J. and Duff, A. P. and Durand, D. and others",
+        "2017 publication guidelines for structural modelling of small-angle scattering data from biomolecules "
+        "in solution: an update",
+        "Acta Crystallographica Section D",
+        "73",
+        "710--728",
+        "2017",
+        "10.1107/S2059798317011597",
+    ),
+)
 REFERENCES: dict[str, Reference] = {r.key: r for r in _ALL}
 
 
 def references_used(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """Keys of the references that this run used, in the order of ``REFERENCES``.
 
-    ``summary["references"]``, a list of keys, decides when the run wrote one; otherwise the parts of the summary do: the
-    multi-shell method when there is a profile, each factor table that was used or compared, the readers of the file
-    formats that were read, atoms and viewer when a particle was built.
+    ``summary["references"]``, a list of keys, decides when the run wrote one; otherwise the parts of the summary do:
+    the multi-shell method when there is a profile, each factor table that was used or compared, the readers of the
+    file formats that were read, atoms and viewer when a particle was built.
     """
     given = summary.get("references")
     if isinstance(given, (list, tuple)):
         return tuple(k for k in REFERENCES if k in given)
     used = {"numpy2020", "scipy2020", "matplotlib2007", "trewhella2017", "nxcansas"}
-    versions = summary.get("versions")
-    if isinstance(versions, Mapping) and "numba" in versions:
+    if "numba" in libraries_of(summary):
         used.add("numba2015")
     if "profile" in summary:
         used.add("yarema2017")
@@ -132,16 +245,12 @@ def references_used(summary: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _factor_references(summary: Mapping[str, Any]) -> set[str]:
-    recipe = summary.get("recipe")
-    asaxs = recipe.get("asaxs") if isinstance(recipe, Mapping) else None
-    if not isinstance(asaxs, Mapping):
+    factors = first_of(summary, "asaxs.factors", "recipe.asaxs.factors")
+    if factors is None:
         return set()
-    factors = asaxs.get("factors", "chantler")
-    tables = {str(factors)} if isinstance(factors, str) else set()
-    profile = summary.get("profile")
-    if isinstance(profile, Mapping) and profile.get("table_systematic") is not None:
-        tables |= {"chantler", "cromer-liberman"}  # the profile was computed with both
-    used = set()
+    other = look_up(summary, "profile.table_systematic_table")
+    tables = {t for t in (factors, other) if isinstance(t, str)}
+    used: set[str] = set()
     if "chantler" in tables:
         used |= {"chantler1995", "xraydb"}
     if "cromer-liberman" in tables:
@@ -156,7 +265,7 @@ def _input_names(summary: Mapping[str, Any]) -> list[str]:
 
 
 def software_reference(summary: Mapping[str, Any]) -> Reference:
-    """This software in the version that made the run."""
+    """Reference to nanostrata itself, in the version that made the run."""
     name, version = software_of(summary)
     return Reference("nanostrata", "misc", "{The nanostrata developers}", name, (("note", f"Version {version}"),))
 

@@ -12,20 +12,41 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nanostrata.interfaces.formatting import _SUPERSCRIPT
+from nanostrata.interfaces.formatting import SUPERSCRIPT
 
 if TYPE_CHECKING:
     from nanostrata.interfaces.run_folder import RunFolder
 
 __all__ = [
-    "BLUE", "GREEN", "GREY", "INK", "ORANGE", "PURPLE", "VERMILLION", "CurveStyle", "curve_styles", "element_colours", "inches",
-    "legend_below", "log_ticks", "shell_colours", "style", "to_svg", "truth_line",
-]  # fmt: skip
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "INK",
+    "ORANGE",
+    "PURPLE",
+    "VERMILLION",
+    "CurveStyle",
+    "curve_styles",
+    "element_colours",
+    "inches",
+    "legend_below",
+    "log_ticks",
+    "shell_colours",
+    "style",
+    "to_svg",
+    "truth_line",
+]
 
 # Okabe & Ito's palette (jfly.uni-koeln.de/color), without its yellow, which is too pale on white.
 INK, BLUE, GREEN, VERMILLION, PURPLE, SKY, ORANGE = (
-    "#1a1a1a", "#0072B2", "#009E73", "#D55E00", "#B5548E", "#56B4E9", "#E69F00",
-)  # fmt: skip
+    "#1a1a1a",
+    "#0072B2",
+    "#009E73",
+    "#D55E00",
+    "#B5548E",
+    "#56B4E9",
+    "#E69F00",
+)
 GREY = "#8a8a8a"
 _CURVES = (BLUE, GREEN, VERMILLION, PURPLE, SKY, ORANGE, INK, GREY)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
@@ -57,12 +78,29 @@ _RC: dict[str, Any] = {
     "text.parse_math": False,
     "path.simplify": True,
 }
-# Elements seen most in this field get a fixed colour: the anion light and neutral, the cations far apart in lightness and hue.
+# Fixed colours of frequent elements: anions light and neutral, cations far apart in lightness and hue.
 _ELEMENTS = {
-    "Se": "#C8C8C8", "S": "#E3D9B0", "Te": "#9A9A9A", "O": "#DDDDDD", "P": "#D7C7A8", "As": "#B0B7A0",
-    "Zn": "#0072B2", "Cd": "#56B4E9", "Hg": "#6C6C9C", "Ag": "#E69F00", "In": "#7B1F4B", "Cu": "#B85A2A", "Ga": "#CC79A7",
-    "Pb": "#3B3B3B", "Pt": "#7F8FA6", "Ni": "#009E73", "Au": "#F0C419", "Fe": "#A0522D", "Si": "#C9B18F", "Mn": "#8E44AD",
-}  # fmt: skip
+    "Se": "#C8C8C8",
+    "S": "#E3D9B0",
+    "Te": "#9A9A9A",
+    "O": "#DDDDDD",
+    "P": "#D7C7A8",
+    "As": "#B0B7A0",
+    "Zn": "#0072B2",
+    "Cd": "#56B4E9",
+    "Hg": "#6C6C9C",
+    "Ag": "#E69F00",
+    "In": "#7B1F4B",
+    "Cu": "#B85A2A",
+    "Ga": "#CC79A7",
+    "Pb": "#3B3B3B",
+    "Pt": "#7F8FA6",
+    "Ni": "#009E73",
+    "Au": "#F0C419",
+    "Fe": "#A0522D",
+    "Si": "#C9B18F",
+    "Mn": "#8E44AD",
+}
 _SPARE = ("#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
 
 
@@ -111,7 +149,9 @@ def inches(width: float, height: float, **margins: float) -> tuple[Any, dict[str
 def legend_below(figure: Any, handles: Sequence[Any], labels: Sequence[str] | None = None, columns: int = 4) -> None:
     """One legend for the whole figure, at its foot."""
     names = labels if labels is not None else [h.get_label() for h in handles]
-    figure.legend(handles, names, loc="lower center", ncol=columns, columnspacing=1.6, handlelength=1.8, borderaxespad=0.2)
+    figure.legend(
+        handles, names, loc="lower center", ncol=columns, columnspacing=1.6, handlelength=1.8, borderaxespad=0.2
+    )
 
 
 def log_ticks(axis: Any) -> None:
@@ -119,7 +159,9 @@ def log_ticks(axis: Any) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(base=10, numticks=8))
-    axis.set_major_formatter(FuncFormatter(lambda v, _: f"10{str(round(math.log10(v))).translate(_SUPERSCRIPT)}" if v > 0 else ""))
+    axis.set_major_formatter(
+        FuncFormatter(lambda v, _: f"10{str(round(math.log10(v))).translate(SUPERSCRIPT)}" if v > 0 else "")
+    )
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -35,7 +35,8 @@ FIGURES: dict[str, FigureSpec] = {
     for spec in (
         FigureSpec(
             "profile",
-            "Share of shell material against distance from the centre, with 68 and 95 % bands, the prior and the answer without smoothing",
+            "Share of shell material against distance from the centre, with 68 and 95 % bands, the prior and the "
+            "answer without smoothing",
             ("profile", "profile_bands"),
             figures_profile.profile,
         ),
@@ -47,11 +48,17 @@ FIGURES: dict[str, FigureSpec] = {
         ),
         FigureSpec(
             "curves",
-            "Scattering curves of all energies on logarithmic axes with their fits, and residuals in units of sigma below",
+            "Scattering curves of all energies on logarithmic axes with their fits, and residuals in units of "
+            "sigma below",
             ("curves",),
             figures_curves.curves,
         ),
-        FigureSpec("porod", "Intensity times q to the fourth power against q, measured and fitted, stacked by energy", ("curves",), figures_curves.porod),
+        FigureSpec(
+            "porod",
+            "Intensity times q to the fourth power against q, measured and fitted, stacked by energy",
+            ("curves",),
+            figures_curves.porod,
+        ),
         FigureSpec(
             "first_minimum",
             "Position of the first minimum of the curves at each photon energy, measured and of the model",
@@ -64,9 +71,24 @@ FIGURES: dict[str, FigureSpec] = {
             ("contrast",),
             figures_curves.contrast,
         ),
-        FigureSpec("sizes", "Distribution of particle diameters: fit against the TEM histogram", ("size", "tem_readings"), figures_profile.sizes),
-        FigureSpec("composition", "Percentage of each element: EDX against the model", ("composition",), figures_profile.composition),
-        FigureSpec("particle", "One particle built from the profile, atom by atom, whole and cut in half", (), figures_curves.particle),
+        FigureSpec(
+            "sizes",
+            "Distribution of particle diameters: fit against the TEM histogram",
+            ("size", "tem_readings"),
+            figures_profile.sizes,
+        ),
+        FigureSpec(
+            "composition",
+            "Percentage of each element: EDX against the model",
+            ("composition",),
+            figures_profile.composition,
+        ),
+        FigureSpec(
+            "particle",
+            "One particle built from the profile, atom by atom, whole and cut in half",
+            (),
+            figures_curves.particle,
+        ),
     )
 }
 

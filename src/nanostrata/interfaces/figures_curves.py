@@ -1,4 +1,4 @@
-"""Figures of the data: curves with fits and residuals, I q^4, the first minimum, the contrast; and a still of the particle."""
+"""Figures of the data: curves, residuals, I q^4, first minimum, contrast; and a still of the particle."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ import numpy as np
 
 from nanostrata.domain.base import FloatArray
 from nanostrata.interfaces.figure_style import (
-    INK, CurveStyle, curve_styles, element_colours, energy_colour, inches, legend_below, log_ticks, to_svg,
-)  # fmt: skip
+    INK,
+    CurveStyle,
+    curve_styles,
+    element_colours,
+    energy_colour,
+    inches,
+    legend_below,
+    log_ticks,
+    to_svg,
+)
+from nanostrata.interfaces.formatting import SUPERSCRIPT
 from nanostrata.interfaces.run_folder import RunFolder, Table
 
 __all__ = ["POINTS_DRAWN", "contrast", "curves", "first_minimum", "particle", "porod"]
@@ -41,17 +50,35 @@ def curves(run: RunFolder) -> str | None:
     last = axes
     for i, curve in enumerate(shown):
         last = figure.add_subplot(grid[i + 1], sharex=axes)
-        _residuals(last, table.where("curve", curve), styles[curve], middle=i == len(shown) // 2)
+        _residuals(last, table.where("curve", curve), styles[curve])
     for each in figure.axes[:-1]:
         each.tick_params(labelbottom=False, which="both")
     _q_ticks(last, table.floats("q_inv_nm"))
     last.set_xlabel("q (1/nm)")
+    if shown:
+        middle = (figure.axes[1].get_position().y1 + last.get_position().y0) / 2
+        figure.text(0.2 / 8.8, middle, "residual / σ", rotation=90, rotation_mode="anchor", ha="center", va="center")
     return to_svg(figure)
 
 
 def _shifts(table: Table, styles: Mapping[str, CurveStyle]) -> dict[str, float]:
-    """Powers of ten that keep curves apart; 1 for the lowest energy."""
-    return {curve: 10.0 ** (i if len(styles) <= 5 else i / 2) for i, curve in enumerate(styles)}
+    """Powers of ten (square roots of ten for many curves) that put each curve above the one before."""
+    step = 1.0 if len(styles) <= 5 else 0.5
+    shift: dict[str, float] = {}
+    below: tuple[FloatArray, FloatArray] | None = None
+    for curve in styles:
+        rows = table.where("curve", curve)
+        q, value = rows.floats("q_inv_nm"), rows.floats("fit")
+        value = np.where(np.isfinite(value), value, rows.floats("intensity"))
+        power = 0.0
+        good = value > 0
+        if below is not None and good.any():
+            ratio = np.interp(q[good], *below) / value[good]
+            power = max(0.0, math.ceil(math.log10(float(ratio.max()) * 1.6) / step) * step)
+        shift[curve] = 10.0**power
+        if good.any():
+            below = (q[good], value[good] * shift[curve])
+    return shift
 
 
 def _thin(table: Table) -> Any:
@@ -63,19 +90,44 @@ def _one_curve(axes: Any, rows: Table, look: CurveStyle, factor: float) -> None:
     q, value, sigma, fit = (rows.floats(n) for n in ("q_inv_nm", "intensity", "sigma", "fit"))
     keep = _thin(rows)
     low = np.maximum(value - sigma, np.abs(value) * 1e-3)
-    axes.vlines(q[keep], low[keep] * factor, (value + sigma)[keep] * factor, color=look.colour, linewidth=0.7, alpha=0.6)
-    axes.plot(q[keep], value[keep] * factor, linestyle="none", marker=look.marker, markersize=3.2, markerfacecolor="white",
-              markeredgecolor=look.colour, markeredgewidth=0.8)  # fmt: skip
+    axes.vlines(
+        q[keep], low[keep] * factor, (value + sigma)[keep] * factor, color=look.colour, linewidth=0.7, alpha=0.6
+    )
+    axes.plot(
+        q[keep],
+        value[keep] * factor,
+        linestyle="none",
+        marker=look.marker,
+        markersize=3.2,
+        markerfacecolor="white",
+        markeredgecolor=look.colour,
+        markeredgewidth=0.8,
+    )
     axes.plot(q, fit * factor, color=INK, linewidth=1.1)
     positive = np.flatnonzero(value > 0)
     if positive.size:
         end = fit[positive[-1]] if np.isfinite(fit[positive[-1]]) and fit[positive[-1]] > 0 else value[positive[-1]]
-        times = "" if factor == 1 else f"  × {factor:.3g}"
-        axes.annotate(f"{look.name}{times}", (q[-1], end * factor), xytext=(7, 0), textcoords="offset points", va="center",
-                      color=look.colour, fontsize=9, fontweight="bold", annotation_clip=False)  # fmt: skip
+        times = (
+            ""
+            if factor == 1
+            else f"  × {factor:.3g}"
+            if factor < 1000
+            else f"  × 10{str(round(math.log10(factor))).translate(SUPERSCRIPT)}"
+        )
+        axes.annotate(
+            f"{look.name}{times}",
+            (q[-1], end * factor),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            color=look.colour,
+            fontsize=9,
+            fontweight="bold",
+            annotation_clip=False,
+        )
 
 
-def _residuals(axes: Any, rows: Table, look: CurveStyle, *, middle: bool) -> None:
+def _residuals(axes: Any, rows: Table, look: CurveStyle) -> None:
     q, residual = rows.floats("q_inv_nm"), rows.floats("residual_sigma")
     keep = _thin(rows)
     limit = max(3.5, min(8.0, 1.1 * float(np.nanmax(np.abs(residual))) if np.isfinite(residual).any() else 3.5))
@@ -88,8 +140,6 @@ def _residuals(axes: Any, rows: Table, look: CurveStyle, *, middle: bool) -> Non
     axes.set_ylim(-limit * 1.08, limit * 1.08)
     axes.set_yticks([-3, 0, 3])
     axes.text(1.012, 0.5, look.name, transform=axes.transAxes, va="center", color=look.colour, fontsize=8.5)
-    if middle:
-        axes.set_ylabel("residual / σ")
 
 
 def _q_ticks(axes: Any, q: FloatArray) -> None:
@@ -111,19 +161,30 @@ def porod(run: RunFolder) -> str | None:
         return None
     figure, box = inches(8.8, 3.4, bottom=0.5, top=0.15, right=1.55)
     axes = figure.add_subplot(figure.add_gridspec(1, 1, **box)[0, 0])
-    for i, (curve, look) in enumerate(curve_styles(run).items()):
+    ends = []
+    below: tuple[FloatArray, FloatArray] | None = None
+    for curve, look in curve_styles(run).items():
         rows = table.where("curve", curve)
         q, value, fit = (rows.floats(n) for n in ("q_inv_nm", "intensity", "fit"))
         keep = _thin(rows)
         unit = float(np.nanmax(np.where(np.isfinite(fit), fit, value) * q**4)) or 1.0
-        base = 0.55 * i
-        axes.plot(q[keep], base + (value * q**4 / unit)[keep], linestyle="none", marker=look.marker, markersize=3,
-                  markerfacecolor="white", markeredgecolor=look.colour, markeredgewidth=0.8)  # fmt: skip
+        solid = np.where(np.isfinite(fit), fit, value) * q**4 / unit
+        base = 0.0 if below is None else max(0.35, float(np.max(np.interp(q, *below) - solid)) + 0.1)
+        below = (q, base + solid)
+        axes.plot(
+            q[keep],
+            base + (value * q**4 / unit)[keep],
+            linestyle="none",
+            marker=look.marker,
+            markersize=3,
+            markerfacecolor="white",
+            markeredgecolor=look.colour,
+            markeredgewidth=0.8,
+        )
         axes.plot(q, base + fit * q**4 / unit, color=INK, linewidth=1.1)
-        end = (fit if np.isfinite(fit[-1]) else value)[-1] * q[-1] ** 4 / unit
-        axes.annotate(look.name, (q[-1], base + end), xytext=(7, 0), textcoords="offset points", va="center", color=look.colour,
-                      fontsize=9, fontweight="bold", annotation_clip=False)  # fmt: skip
+        ends.append((float(base + solid[-1]), look.name, look.colour))
     axes.set_ylim(bottom=0)
+    _label_ends(axes, ends, 0.06 * axes.get_ylim()[1], float(np.nanmax(table.floats("q_inv_nm"))))
     axes.set_xlabel("q (1/nm)")
     axes.set_ylabel("I q⁴ / its maximum, stacked")
     return to_svg(figure)
@@ -138,14 +199,33 @@ def first_minimum(run: RunFolder) -> str | None:
     axes = figure.add_subplot(figure.add_gridspec(1, 1, **box)[0, 0])
     energy, measured, sigma = (table.floats(n) for n in ("energy_kev", "q_min_inv_nm", "sigma_inv_nm"))
     place = np.argsort(np.argsort(energy)).astype(float)  # energies lie 30 eV to 7 keV apart: one place each
-    handles = [axes.errorbar(place, measured, np.nan_to_num(sigma), fmt="o", color=INK, markerfacecolor="white", capsize=4, label="measured (± 1 σ)")]
+    handles = [
+        axes.errorbar(
+            place,
+            measured,
+            np.nan_to_num(sigma),
+            fmt="o",
+            color=INK,
+            markerfacecolor="white",
+            capsize=4,
+            label="measured (± 1 σ)",
+        )
+    ]
     styles = curve_styles(run)
     kev = _energies(run)
     for x, y, s, e in zip(place, measured, np.nan_to_num(sigma), energy, strict=True):
         axes.errorbar([x], [y], [s], fmt="o", color=energy_colour(styles, kev, e), capsize=4, markersize=6)
     if table.has("model_q_min_inv_nm"):
-        handles += axes.plot(place, table.floats("model_q_min_inv_nm"), linestyle="none", marker="_", markersize=22, markeredgewidth=2,
-                             color="#555555", label="model")  # fmt: skip
+        handles += axes.plot(
+            place,
+            table.floats("model_q_min_inv_nm"),
+            linestyle="none",
+            marker="_",
+            markersize=22,
+            markeredgewidth=2,
+            color="#555555",
+            label="model",
+        )
     axes.set_xticks(place, [f"{e:g}" for e in energy])
     axes.set_xlim(-0.5, len(place) - 0.5)
     axes.margins(y=0.2)
@@ -181,13 +261,22 @@ def contrast(run: RunFolder) -> str | None:
     return to_svg(figure)
 
 
-def _label_ends(axes: Any, ends: list[tuple[float, str, str]], gap: float) -> None:
+def _label_ends(axes: Any, ends: list[tuple[float, str, str]], gap: float, x: float = 1.0) -> None:
     """Names at the right end of lines, pushed apart so that none overlap."""
     place = -math.inf
     for y, name, colour in sorted(ends):
         place = max(y, place + gap)
-        axes.annotate(name, (1, place), xytext=(6, 0), textcoords="offset points", va="center", color=colour, fontsize=8.5,
-                      fontweight="bold", annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            name,
+            (x, place),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize=8.5,
+            fontweight="bold",
+            annotation_clip=False,
+        )
 
 
 def _energies(run: RunFolder) -> dict[str, float]:
@@ -223,9 +312,11 @@ def particle(run: RunFolder) -> str | None:
         if column == 1:
             axes.plot([reach - 1.05, reach - 0.05], [-reach * 0.97] * 2, color=INK, linewidth=2, solid_capstyle="butt")
             axes.text(reach - 0.55, -reach * 0.94, "1 nm", ha="center", va="bottom", fontsize=8.5)
-    dots = [figure.axes[0].plot([], [], "o", color=c, markeredgecolor="#333333", markeredgewidth=0.4, markersize=7, label=e)[0]
-            for e, c in colours.items()]  # fmt: skip
+    dots = [
+        figure.axes[0].plot(
+            [], [], "o", color=c, markeredgecolor="#333333", markeredgewidth=0.4, markersize=7, label=e
+        )[0]
+        for e, c in colours.items()
+    ]
     legend_below(figure, dots, columns=len(dots))
     return to_svg(figure)
-
-

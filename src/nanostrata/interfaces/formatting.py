@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = [
+    "SUPERSCRIPT",
     "as_float",
     "decimals_for",
     "format_interval",
@@ -18,7 +19,7 @@ __all__ = [
 ]
 
 UNKNOWN = "not determined"
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def as_float(value: Any) -> float:
@@ -34,8 +35,8 @@ def as_float(value: Any) -> float:
 def decimals_for(sigma: float) -> int:
     """Decimals to print for a standard deviation: two digits up to 3.54, one digit above.
 
-    The rounding rule of the Particle Data Group: the three leading digits of sigma decide (100 to 354 two digits, 355 to
-    949 one digit, 950 to 999 round up to 1000 and keep two). A negative answer means tens, hundreds, ...
+    The rounding rule of the Particle Data Group: the three leading digits of sigma decide (100 to 354 two digits,
+    355 to 949 one digit, 950 to 999 round up to 1000 and keep two). A negative answer means tens, hundreds, ...
     """
     if not math.isfinite(sigma) or sigma <= 0:
         return 3
@@ -51,7 +52,7 @@ def format_number(value: float, decimals: int | None = None, *, digits: int = 3)
     if decimals is None:
         if value != 0 and not 1e-3 <= abs(value) < 1e6:
             mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-            return _minus(f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}")
+            return _minus(f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPT)}")
         magnitude = 0 if value == 0 else math.floor(math.log10(abs(value)))
         decimals = max(0, digits - 1 - magnitude)
     text = f"{round(value, decimals):.{max(decimals, 0)}f}"
@@ -88,8 +89,8 @@ def format_quantity(quantity: object, unit: str = "", *, level: int = 95) -> str
 
     Notes
     -----
-    Rounded by sigma; without sigma by a quarter of the 95 % interval (half of the 68 % interval). A large or small number is
-    written with one power of ten for the value, its sigma and its interval.
+    Rounded by sigma; without sigma by a quarter of the 95 % interval (half of the 68 % interval). A large or small
+    number is written with one power of ten for the value, its sigma and its interval.
     """
     if not isinstance(quantity, Mapping):
         value = as_float(quantity)
@@ -110,7 +111,7 @@ def format_quantity(quantity: object, unit: str = "", *, level: int = 95) -> str
     if sigma > 0:
         text += f" ± {format_number(sigma / scale, decimals)}"
     if power:
-        text = f"({text}) × 10{str(power).translate(_SUPERSCRIPT)}" if sigma > 0 else format_number(value)
+        text = f"({text}) × 10{str(power).translate(SUPERSCRIPT)}" if sigma > 0 else format_number(value)
     text = _with_unit(text, unit)
     if math.isfinite(low) and math.isfinite(high):
         text += f" ({level} %: {format_interval(low / scale, high / scale, decimals)})"

@@ -1,4 +1,4 @@
-"""The report of a run: one offline page, its figures and the methods text, rendered from the finished run folder only."""
+"""The report of a run: one offline page, figures, methods text, rendered from the finished run folder only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from html import escape
 from pathlib import Path
 
+from nanostrata.interfaces import report_data as data
 from nanostrata.interfaces import report_sections as parts
 from nanostrata.interfaces.cite import software_of
 from nanostrata.interfaces.figures import draw_figures
@@ -24,8 +25,8 @@ def render_report(run_dir: Path | str) -> Path:
 
     Parameters
     ----------
-    run_dir : folder with ``summary.json``, and what there is of ``tables/*.csv`` and ``structures/particle.xyz``; a part of the
-        report whose table is absent is left out
+    run_dir : folder with ``summary.json``, and what there is of ``tables/*.csv`` and ``structures/particle.xyz``; a
+        part of the report whose table is absent is left out
 
     Returns
     -------
@@ -53,16 +54,17 @@ def render_report(run_dir: Path | str) -> Path:
 
 def _html(run: RunFolder, figures: dict[str, str]) -> str:
     blocks = [
-        ("findings", "Findings", tiles_html(run) + findings_html(run)),
+        ("findings", "Findings", findings_html(run) + tiles_html(run)),
         ("profile", "Composition profile", parts.profile_html(run, figures)),
-        ("data", "Curves and fit", parts.data_html(run, figures)),
+        ("data", "Curves and fit", data.data_html(run, figures)),
+        ("radii", "Radii and contrasts", data.contrasts_html(run)),
         ("sizes", "Size and composition", parts.sizes_html(run, figures)),
         ("particle", "The particle", parts.particle_html(run, figures)),
-        ("shape", "Sphere or spheroid", parts.shape_html(run)),
+        ("shape", "Sphere or spheroid", data.shape_html(run)),
         ("verification", "Verification", parts.verification_html(run)),
-        ("factors", "f′ and f″", parts.factors_html(run)),
+        ("factors", "f′ and f″", data.factors_html(run)),
         ("warnings", "Warnings", parts.warnings_html(run)),
-        ("inputs", "What was read", parts.inputs_html(run)),
+        ("inputs", "What was read", data.inputs_html(run)),
         ("methods", "Methods text", parts.methods_html(run)),
         ("settings", "Settings", parts.settings_html(run)),
         ("numbers", "Numbers", parts.tables_html(run)),
@@ -71,29 +73,35 @@ def _html(run: RunFolder, figures: dict[str, str]) -> str:
     contents = "".join(f'<li><a href="#{ident}">{escape(title)}</a></li>' for ident, title, _ in shown)
     sections = "".join(section(run, ident, title, body, first=i == 0) for i, (ident, title, body) in enumerate(shown))
     name, version = software_of(run.summary)
+    maker = f"{name} {version}, seed {run.get('seed', 'not stated')}"
     body = f"""<div class="frame">
 <nav class="contents" aria-label="Contents"><ol>{contents}</ol></nav>
 <main>
 <header class="title"><h1>{escape(run.title)}</h1><p class="subtitle">{escape(_subtitle(run))}</p></header>
 {sections}
-<footer>{escape(f"{name} {version}")}, seed {escape(str(run.get("seed", "not stated")))}. This page works offline and loads nothing.</footer>
+<footer>{escape(maker)}. This page works offline and loads nothing.</footer>
 </main>
 </div>"""
     scripts = [viewer_library()] if run.particle is not None and run.particle.symbols else []
-    return page(run.title, body, simulated=run.simulated, scripts=[*scripts, template("report.js")], description=f"Report on {run.title}")
+    return page(
+        run.title,
+        body,
+        simulated=run.simulated,
+        scripts=[*scripts, template("report.js")],
+        description=f"Report on {run.title}",
+    )
 
 
 def _subtitle(run: RunFolder) -> str:
     """Materials, medium and number of curves, as far as the run says them."""
-    materials = [run.get(f"recipe.materials.{m}.formula") for m in ("core", "shell")]
+    materials = [run.first(f"materials.{m}", f"recipe.materials.{m}.formula") for m in ("core", "shell")]
     named = " / ".join(str(m) for m in materials if m)
-    medium = run.get("recipe.sample.medium")
-    curves = run.table("energies", "curve")
-    pieces = [named, f"in {medium}" if isinstance(medium, str) and named else (medium if isinstance(medium, str) else "")]
-    line = " ".join(p for p in pieces if p)
+    medium = run.first("sample.medium", "recipe.sample.medium")
+    inside = f"in {medium}" if isinstance(medium, str) else ""
+    count = len(run.first("asaxs.per_energy", "contrasts.per_curve") or [])
     edge = run.get("recipe.asaxs.edge")
-    count = f"{len(curves)} curve{'s' if len(curves) != 1 else ''}{f' at the {edge} edge' if edge else ''}" if curves is not None else ""
-    return " · ".join(p for p in (line, count) if p)
+    curves = f"{count} curve{'s' if count != 1 else ''}{f' at the {edge} edge' if edge else ''}" if count else ""
+    return " · ".join(p for p in (f"{named} {inside}".strip(), curves) if p)
 
 
 def _write(path: Path, text: str) -> None:

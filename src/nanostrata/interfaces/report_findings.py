@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from nanostrata.interfaces.formatting import as_float, decimals_for, format_interval, format_number, format_quantity, interval_of, shell_quantities
+from nanostrata.interfaces.formatting import (
+    as_float,
+    decimals_for,
+    format_interval,
+    format_number,
+    format_quantity,
+    interval_of,
+    shell_quantities,
+)
 from nanostrata.interfaces.report_html import badge, grade_class
 from nanostrata.interfaces.run_folder import RunFolder
 
@@ -24,7 +33,7 @@ def truth_note(quantity: Any, truth: Any) -> str:
     low, high = interval_of(quantity, 95) if isinstance(quantity, Mapping) else (math.nan, math.nan)
     if math.isnan(low) or math.isnan(high):
         return text
-    return text + (": ✓ inside 95 %" if low <= value <= high else ": ✗ outside 95 %")
+    return text + (": ✓ inside 95\u00a0%" if low <= value <= high else ": ✗ outside 95\u00a0%")
 
 
 def key_numbers(run: RunFolder) -> list[tuple[str, str, list[str]]]:
@@ -41,14 +50,36 @@ def key_numbers(run: RunFolder) -> list[tuple[str, str, list[str]]]:
     shells = shell_quantities(run.get("profile.shell_fraction"))
     if shells:
         truths = run.truth("shell_fraction")
-        tiles.append(("x of the outermost shell", *_value_and_notes(shells[-1], "", truths[-1] if isinstance(truths, list) and truths else None)))
+        tiles.append(
+            (
+                "x of the outermost shell",
+                *_value_and_notes(shells[-1], "", truths[-1] if isinstance(truths, list) and truths else None),
+            )
+        )
         supported = run.get("profile.supported_shells")
         if supported is not None:
-            tiles.append(("shells that the data support", f"{supported} of {len(shells)}", [f"gradient: {run.get('profile.gradient', 'undecided')}"]))
-    chi2 = as_float(run.get("asaxs.chi2_reduced"))
+            tiles.append(
+                (
+                    "shells that the data support",
+                    f"{supported} of {len(shells)}",
+                    [f"gradient: {run.get('profile.gradient', 'undecided')}"],
+                )
+            )
+    for key, name in (
+        ("core_radius_nm", "core radius"),
+        ("outer_radius_nm", "outer radius"),
+        ("radius_median_nm", "median radius"),
+        ("lognormal_width", "log-normal width"),
+    ):
+        quantity = run.get(f"contrasts.parameters.{key}")
+        if quantity is not None:
+            tiles.append((name, *_value_and_notes(quantity, "nm" if key.endswith("_nm") else "", None)))
+    chi2 = as_float(run.first("asaxs.chi2_reduced", "contrasts.chi2_reduced"))
     if chi2 > 0:
-        curves = run.table("energies", "curve")
-        tiles.append(("reduced χ² of the fit", format_number(chi2), [f"{len(curves)} curves jointly"] if curves is not None and len(curves) > 1 else []))
+        count = len(run.first("asaxs.per_energy", "contrasts.per_curve") or [])
+        notes = [f"{count} curves jointly"] if count > 1 else []
+        verdict = run.get("contrasts.verdict")
+        tiles.append(("reduced χ² of the fit", format_number(chi2), notes + ([str(verdict)] if verdict else [])))
     return tiles
 
 
@@ -58,18 +89,22 @@ def _value_and_notes(quantity: Any, unit: str, truth: Any) -> tuple[str, list[st
     bare = {k: quantity.get(k) for k in ("value", "sigma")}
     low, high = interval_of(quantity, 95)
     sigma = as_float(quantity.get("sigma"))
-    notes = [] if math.isnan(low) or math.isnan(high) else [f"95 %: {format_interval(low, high, decimals_for(sigma) if sigma > 0 else None)}"]
+    notes = (
+        []
+        if math.isnan(low) or math.isnan(high)
+        else [f"95\u00a0%: {format_interval(low, high, decimals_for(sigma) if sigma > 0 else None)}"]
+    )
     note = truth_note(quantity, truth)
     return format_quantity(bare, unit), notes + ([note] if note else [])
 
 
 def tiles_html(run: RunFolder) -> str:
     """The key numbers as tiles."""
-    items = "".join(
-        f'<div class="tile"><dt>{escape(name)}</dt><dd>{escape(value)}</dd>{"".join(f"<dd class=more>{escape(n)}</dd>" for n in notes)}</div>'
-        for name, value, notes in key_numbers(run)
-    )
-    return f'<dl class="tiles">{items}</dl>' if items else ""
+    items = []
+    for name, value, notes in key_numbers(run):
+        small = "".join(f'<dd class="more">{escape(n)}</dd>' for n in notes)
+        items.append(f'<div class="tile"><dt>{escape(name)}</dt><dd>{escape(value)}</dd>{small}</div>')
+    return f'<dl class="tiles">{"".join(items)}</dl>' if items else ""
 
 
 def findings_html(run: RunFolder) -> str:
@@ -82,12 +117,15 @@ def findings_html(run: RunFolder) -> str:
 
 def _finding(finding: Mapping[str, Any]) -> str:
     grade = str(finding.get("grade", "not determined"))
-    sentence = _first(finding, "sentence", "text", "statement", "message")
-    improve = _first(finding, "improve", "improvement", "would_improve", "what_would_improve")
+    sentence = _first(finding, "text", "sentence")
+    improve = _first(finding, "improve")
     numbers = _numbers(finding.get("numbers"))
     rests = f'<p class="aside"><b>Rests on:</b> {escape(numbers)}</p>' if numbers else ""
     better = f'<p class="aside"><b>What would improve it:</b> {escape(improve)}</p>' if improve else ""
-    return f'<li class="finding {grade_class(grade)}"><div>{badge(grade)}</div><div><p class="sentence">{escape(sentence)}</p>{rests}{better}</div></li>'
+    return (
+        f'<li class="finding {grade_class(grade)}"><div>{badge(grade)}</div><div><p '
+        f'class="sentence">{escape(sentence)}</p>{rests}{better}</div></li>'
+    )
 
 
 def _first(finding: Mapping[str, Any], *keys: str) -> str:
@@ -110,8 +148,28 @@ def _numbers(value: Any) -> str:
         return ("; " if any(isinstance(v, (str, Mapping)) for v in value) else ", ").join(_numbers(v) for v in value)
     if isinstance(value, bool) or value is None:
         return "" if value is None else ("yes" if value else "no")
-    return value if isinstance(value, str) else format_number(as_float(value))
+    if isinstance(value, str):
+        return value
+    number = as_float(value)
+    return f"{number:.0f}" if number == round(number) and abs(number) < 1e6 else format_number(number)
 
 
 def _readable(key: str) -> str:
-    return key.replace("_inv_nm", " (1/nm)").replace("_nm", " (nm)").replace("_", " ")
+    """Key of the summary as words: ``profile.shell_fraction[4]`` becomes ``x of shell 5 =``."""
+    last = key.rsplit(".", 1)[-1]
+    shell = re.fullmatch(r"shell_fraction\[(\d+)\]", last)
+    if shell:
+        return f"x of shell {int(shell[1]) + 1} ="
+    words = _WORDS.get(key) or _WORDS.get(last)
+    return f"{words or last.replace('_inv_nm', ' (1/nm)').replace('_nm', ' (nm)').replace('_', ' ')} ="
+
+
+_WORDS = {
+    "delta_chi2": "Δχ²",
+    "p": "p",
+    "chi2_reduced": "reduced χ²",
+    "edx.mean_shell_fraction": "mean x by EDX",
+    "mean_shell_fraction": "mean x",
+    "tem.mean_nm": "mean diameter by TEM (nm)",
+    "diameter_mean_nm": "mean diameter (nm)",
+}

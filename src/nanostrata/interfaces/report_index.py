@@ -38,7 +38,10 @@ def render_index(out_dir: Path | str, run_dirs: Sequence[Path | str], *, title: 
     links = [urllib.parse.quote(os.path.relpath(r.path / "report.html", out).replace(os.sep, "/")) for r in runs]
     cards = "".join(_card(r, link) for r, link in zip(runs, links, strict=True))
     lead = next((r for r in runs if r.simulated), runs[0] if runs else None)
-    body = f'<div class="single"><header class="title"><h1>{escape(title)}</h1><p class="subtitle">{len(runs)} samples</p></header>'
+    body = (
+        f'<div class="single"><header class="title"><h1>{escape(title)}</h1><p class="subtitle">{len(runs)} '
+        "samples</p></header>"
+    )
     if lead is not None:
         body += section(lead, "findings", "Side by side", _table(runs, links) + _profiles(runs), first=True)
         body += section(lead, "samples", "Findings of each sample", f'<ul class="cards">{cards}</ul>')
@@ -91,8 +94,14 @@ def _profiles(runs: Sequence[RunFolder]) -> str:
         svg = to_svg(figure)
     alt = f"Composition profiles of {len(shown)} samples side by side on the same axes"
     source = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
-    caption = "Profiles on common axes. Bands are 68 and 95 % of the posterior; on grey ground the curve shows the prior, not a measurement."
-    return f'<figure class="wide"><div class="scroll"><img src="{source}" alt="{alt}"></div><figcaption>{caption}</figcaption></figure>'
+    caption = (
+        "Profiles on common axes. Bands are 68 and 95 % of the posterior; on grey ground the curve shows the "
+        "prior, not a measurement."
+    )
+    return (
+        f'<figure class="wide"><div class="scroll"><img src="{source}" '
+        f'alt="{alt}"></div><figcaption>{caption}</figcaption></figure>'
+    )
 
 
 def _card(run: RunFolder, link: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,33 @@ from nanostrata.domain.base import FloatArray, IntArray
 from nanostrata.errors import DataError
 from nanostrata.interfaces.formatting import as_float
 
-__all__ = ["Particle", "RunFolder", "Table", "read_run_folder"]
+__all__ = ["Particle", "RunFolder", "Table", "first_of", "libraries_of", "look_up", "read_run_folder"]
+
+
+def look_up(summary: Mapping[str, Any], dotted: str, default: Any = None) -> Any:
+    """Value of the summary under a dotted path, e.g. ``"particle.diameter_mean_nm"``."""
+    node: Any = summary
+    for part in dotted.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return default
+        node = node[part]
+    return node
+
+
+def first_of(summary: Mapping[str, Any], *dotted: str) -> Any:
+    """First value that is there and not empty under one of the paths, else None."""
+    for path in dotted:
+        value = look_up(summary, path)
+        if value not in (None, "", {}, []):
+            return value
+    return None
+
+
+def libraries_of(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Versions of the libraries of the run, without those that were not installed."""
+    found = first_of(summary, "software.libraries", "versions")
+    items = found.items() if isinstance(found, Mapping) else ()
+    return {str(k): str(v) for k, v in items if v and v != "not installed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +112,11 @@ class RunFolder:
 
     def get(self, dotted: str, default: Any = None) -> Any:
         """Value of the summary under a dotted path, e.g. ``"particle.diameter_mean_nm"``."""
-        node: Any = self.summary
-        for part in dotted.split("."):
-            if not isinstance(node, Mapping) or part not in node:
-                return default
-            node = node[part]
-        return node
+        return look_up(self.summary, dotted, default)
+
+    def first(self, *dotted: str) -> Any:
+        """First value that is there and not empty under one of the paths, else None."""
+        return first_of(self.summary, *dotted)
 
     @property
     def simulated(self) -> bool:
@@ -102,11 +126,7 @@ class RunFolder:
     @property
     def title(self) -> str:
         """Title of the sample."""
-        for key in ("title", "sample.title", "recipe.sample.title"):
-            value = self.get(key)
-            if isinstance(value, str) and value:
-                return value
-        return self.path.name
+        return str(self.first("sample.title", "title", "recipe.sample.title") or self.path.name)
 
     @property
     def recipe(self) -> Mapping[str, Any]:
@@ -141,7 +161,7 @@ def read_run_folder(run_dir: Path | str) -> RunFolder:
     if problems:
         raise DataError(*problems)
     if summary.get("simulated") and "truth" not in summary:
-        summary = {**summary, **_read_truth(path)}
+        summary = {**summary, **_read_truth(path, summary)}
     return RunFolder(path=path, summary=summary, tables=tables, particle=particle, csv_bytes=raw)
 
 
@@ -156,14 +176,22 @@ def _read_summary(path: Path, problems: list[str]) -> dict[str, Any]:
         problems.append(f"{file}: expected JSON, {error}; run the project again with --fresh")
         return {}
     if not isinstance(summary, dict):
-        problems.append(f"{file}: expected a JSON object, got {type(summary).__name__}; run the project again with --fresh")
+        problems.append(
+            f"{file}: expected a JSON object, got {type(summary).__name__}; run the project again with --fresh"
+        )
         return {}
     return summary
 
 
-def _read_truth(path: Path) -> dict[str, Any]:
-    file = path / "truth.json"
-    return {"truth": json.loads(file.read_text(encoding="utf-8"))} if file.is_file() else {}
+def _read_truth(path: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """truth.json of the run folder, or the one that the simulator wrote beside the project file."""
+    places = [path / "truth.json"]
+    if isinstance(summary.get("project_file"), str):
+        places.append(Path(summary["project_file"]).parent / "truth.json")
+    for file in places:
+        if file.is_file():
+            return {"truth": json.loads(file.read_text(encoding="utf-8"))}
+    return {}
 
 
 def _parse_table(file: Path, raw: bytes, problems: list[str]) -> Table | None:
@@ -173,7 +201,9 @@ def _parse_table(file: Path, raw: bytes, problems: list[str]) -> Table | None:
     header, body = lines[0], [row for row in lines[1:] if row]
     ragged = [i + 2 for i, row in enumerate(body) if len(row) != len(header)]
     if ragged:
-        problems.append(f"{file}, line {ragged[0]}: expected {len(header)} cells as in the header; run the project again")
+        problems.append(
+            f"{file}, line {ragged[0]}: expected {len(header)} cells as in the header; run the project again"
+        )
         return None
     columns = zip(*body, strict=True) if body else ((),) * len(header)
     return Table(file.stem, dict(zip(header, (tuple(c) for c in columns), strict=True)))
@@ -192,7 +222,9 @@ def _read_particle(file: Path, problems: list[str]) -> Particle | None:
             raise ValueError(f"{count} atoms announced, {len(rows)} found")
         return _particle(rows, layout)
     except (ValueError, IndexError, KeyError) as error:
-        problems.append(f"{file}: expected extended XYZ (count, comment with Properties=..., one line per atom), {error}")
+        problems.append(
+            f"{file}: expected extended XYZ (count, comment with Properties=..., one line per atom), {error}"
+        )
         return None
 
 
@@ -218,6 +250,18 @@ def _particle(rows: Sequence[Sequence[str]], layout: Mapping[str, int]) -> Parti
         shell = np.array([int(float(r[layout["shell"]])) for r in rows], dtype=np.int64)
     if "depth_nm" in layout:
         depth = np.array([float(r[layout["depth_nm"]]) for r in rows], dtype=np.float64)
-        depth = depth if all(math.isfinite(v) for v in depth) else None
+    elif "radius_fraction" in layout:
+        depth = _depth(xyz, np.array([float(r[layout["radius_fraction"]]) for r in rows], dtype=np.float64))
+    if depth is not None and not np.isfinite(depth).all():
+        depth = None
     centre = xyz.mean(axis=0) if len(xyz) else np.zeros(3)
     return Particle(tuple(r[first] for r in rows), xyz - centre, shell, depth)
+
+
+def _depth(xyz_angstrom: FloatArray, fraction: FloatArray) -> FloatArray:
+    """Way from an atom to the surface along its radius, nm: R(direction) = r / s, so depth = r (1 - s) / s."""
+    radius = np.linalg.norm(xyz_angstrom, axis=1) / 10
+    away = fraction > 1e-6
+    surface = np.where(away, radius / np.where(away, fraction, 1.0), np.nan)
+    surface = np.where(away, surface, np.nanmin(surface) if away.any() else 0.0)
+    return np.asarray(np.maximum(surface * (1 - fraction), 0.0), dtype=np.float64)

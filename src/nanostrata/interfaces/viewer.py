@@ -16,7 +16,18 @@ from nanostrata.interfaces.run_folder import Particle
 __all__ = ["script_json", "viewer_html", "viewer_library"]
 
 # Drawn radius in angstrom: near half the bond length, so that neighbours touch and the cut face looks solid.
-_RADIUS = {"Se": 1.18, "S": 1.05, "Te": 1.35, "O": 0.80, "P": 1.05, "As": 1.15, "Pb": 1.45, "In": 1.40, "Cd": 1.40, "Ag": 1.35}
+_RADIUS = {
+    "Se": 1.18,
+    "S": 1.05,
+    "Te": 1.35,
+    "O": 0.80,
+    "P": 1.05,
+    "As": 1.15,
+    "Pb": 1.45,
+    "In": 1.40,
+    "Cd": 1.40,
+    "Ag": 1.35,
+}
 _DEPTH_STEPS = 12
 
 
@@ -48,7 +59,8 @@ def viewer_html(particle: Particle, shell_labels: Sequence[str] = ()) -> str:
         "modes": modes,
     }
     buttons = "".join(
-        f'<label><input type="radio" name="colour-by" value="{escape(m)}"{" checked" if i == 0 else ""}> {escape(mode["title"])}</label>'
+        f'<label><input type="radio" name="colour-by" value="{escape(m)}"{" checked" if i == 0 else ""}> '
+        f"{escape(mode['title'])}</label>"
         for i, (m, mode) in enumerate(modes.items())
     )
     return f"""
@@ -57,12 +69,15 @@ def viewer_html(particle: Particle, shell_labels: Sequence[str] = ()) -> str:
     <fieldset><legend>Colour by</legend>{buttons}</fieldset>
     <fieldset><legend>Cut</legend>
       <label><input type="checkbox" id="cut-half" checked> cut in half</label>
-      <label class="cut-range">depth of the cut <input type="range" id="cut-depth" min="0" max="100" value="50" aria-label="Depth of the cut, per cent"></label>
+      <label class="cut-range">depth of the cut
+        <input type="range" id="cut-depth" min="0" max="100" value="50" aria-label="Depth of the cut, per cent"></label>
     </fieldset>
     <button type="button" id="viewer-reset">Reset view</button>
   </div>
-  <div class="viewer-stage" id="viewer-stage" role="img" aria-label="Rotatable three-dimensional picture of the particle; the still below shows the same">
-    <p class="viewer-message" id="viewer-message">The rotatable picture needs JavaScript and WebGL. The still picture below shows the same particle.</p>
+  <div class="viewer-stage" id="viewer-stage" role="img"
+    aria-label="Rotatable three-dimensional picture of the particle, coloured as the legend says">
+    <p class="viewer-message" id="viewer-message">The rotatable picture needs JavaScript and WebGL.
+      The still picture below shows the same particle.</p>
   </div>
   <div class="viewer-legend" id="viewer-legend" aria-label="Legend; choose an entry to hide or show it"></div>
   <p class="hint">Drag to rotate, scroll or pinch to zoom. Choose a legend entry to hide or show its atoms.</p>
@@ -93,7 +108,11 @@ def _shell_mode(shell: Any, labels: Sequence[str]) -> Mapping[str, Any]:
     values, of = np.unique(shell, return_inverse=True)
     tints = shell_colours(len(values))
     named = list(labels) if len(labels) == len(values) else [f"shell {v}" for v in values]
-    return {"title": "shell", "of": of.tolist(), "classes": [{"colour": c, "label": n} for c, n in zip(tints, named, strict=True)]}
+    return {
+        "title": "shell",
+        "of": of.tolist(),
+        "classes": [{"colour": c, "label": n} for c, n in zip(tints, named, strict=True)],
+    }
 
 
 def _depth_mode(depth_nm: Any) -> Mapping[str, Any]:
@@ -101,5 +120,12 @@ def _depth_mode(depth_nm: Any) -> Mapping[str, Any]:
     of = np.clip((depth_nm / deepest * _DEPTH_STEPS).astype(int), 0, _DEPTH_STEPS - 1)
     tints = shell_colours(_DEPTH_STEPS)[::-1]
     edges = np.linspace(0, deepest, _DEPTH_STEPS + 1)
-    classes = [{"colour": c, "label": f"{a:.2f}–{b:.2f} nm"} for c, a, b in zip(tints, edges[:-1], edges[1:], strict=True)]
-    return {"title": "depth below the surface", "of": of.tolist(), "classes": classes, "ramp": ["surface", f"{deepest:.1f} nm deep"]}
+    classes = [
+        {"colour": c, "label": f"{a:.2f}–{b:.2f} nm"} for c, a, b in zip(tints, edges[:-1], edges[1:], strict=True)
+    ]
+    return {
+        "title": "depth below the surface",
+        "of": of.tolist(),
+        "classes": classes,
+        "ramp": ["surface", f"{deepest:.1f} nm deep"],
+    }

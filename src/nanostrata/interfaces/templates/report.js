@@ -13,7 +13,7 @@ function startViewer(data) {
   if (typeof $3Dmol === "undefined") { say("The viewer could not be loaded. The still picture below shows the same particle."); return; }
   let viewer = null;
   try {
-    viewer = $3Dmol.createViewer(stage, { backgroundColor: "white", antialias: true });
+    viewer = $3Dmol.createViewer(stage, { backgroundColor: "white", antialias: true, orthographic: true });
   } catch (error) {
     viewer = null;
   }
@@ -30,6 +30,7 @@ function startViewer(data) {
     reach = Math.max(reach, Math.abs(w));
     atoms.push({ elem: data.elements[data.element[i]], x: x, y: y, z: w, serial: i, bonds: [], bondOrder: [], properties: {} });
   }
+  viewer.setViewStyle({ style: "outline", color: "black", width: 0.03 });
   const model = viewer.addModel();
   model.addAtoms(atoms);
 
@@ -87,9 +88,9 @@ function startViewer(data) {
   function resetView() {
     viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
     viewer.zoomTo();
-    viewer.rotate(-28, "y");
-    viewer.rotate(16, "x");
-    viewer.zoom(1.12);
+    viewer.rotate(-16, "y");
+    viewer.rotate(12, "x");
+    viewer.zoom(stage.clientWidth > 1.25 * stage.clientHeight ? 1.06 : 1.75);
     viewer.render();
   }
 
