@@ -33,9 +33,22 @@ def guinier_knee(q: FloatArray, intensity: FloatArray, sigma: FloatArray) -> flo
             side = max(y[left], y[right])
             clear = y[i] - side > 4.0 * error[i] and side < 0.93 * y[i]
             # The knee is the highest of the peaks: those of the oscillations fall as q^-2.
-            if clear and y[i] > height:
+            if clear and y[i] > height and not _past_the_flank(grid[: i + 1], y[: i + 1]):
                 best, height = float(np.exp(grid[i])), float(y[i])
     return best
+
+
+def _past_the_flank(u: FloatArray, y: FloatArray) -> bool:
+    """Whether the last of these points is a side peak: q^2 I starts above it and falls faster than any power law does.
+
+    Surfaces and aggregates fall at most as q^-4, i.e. q^2 I as q^-2; the flank towards a form factor's minimum is
+    steeper.
+    """
+    positive = y[:-1] > 0
+    if y[0] <= y[-1] or np.count_nonzero(positive) < 5:
+        return False
+    v, ln_y = u[:-1][positive], np.log(y[:-1][positive])
+    return bool(np.min((ln_y[4:] - ln_y[:-4]) / (v[4:] - v[:-4])) < -2.6)
 
 
 def porod_minimum(q: FloatArray, intensity: FloatArray, sigma: FloatArray) -> tuple[float, float] | None:

@@ -115,7 +115,7 @@ def sigma_against_scatter(curve: ScatteringCurve) -> ScatterCheck:
         return ScatterCheck(ratio=math.nan, tolerance=math.nan, verdict="not judged", message=message)
     tolerance = max(0.25, 2.5 * 1.7 / math.sqrt(n))
     ratios = [scatter_ratio(curve.q_inv_nm, curve.intensity, curve.sigma, order) for order in range(3, 8)]
-    settled = next((i for i in range(4) if ratios[i] <= 1.1 * ratios[i + 1]), None)
+    settled = next((i for i in range(4) if ratios[i] <= 1.05 * ratios[i + 1]), None)
     if settled is None:
         message = (
             f"{name}: the points are too coarse for the curve's features to tell scatter from structure, so the stated "

@@ -206,11 +206,10 @@ def mean_shell_fraction(
                 f"by {factor:.2f}. Check the formulas of the materials against the measured core"
             )
             notes += _other_way(measured, a, b, exchanged, used, stoichiometry_error)
-    if not 0.0 <= x <= 1.0:
-        notes.append(
-            f"EDX: mean x comes out as {x:.3f} +- {sigma:.3f}, outside 0..1, where no mixture lies; the formulas or "
-            "the errors may be wrong"
-        )
+    beyond = max(-x, x - 1.0)
+    if beyond > 1e-6:
+        why = "its errors allow that" if beyond < 2.0 * sigma else "check the formulas of the materials and the errors"
+        notes.append(f"EDX: mean x comes out as {x:.3f} +- {sigma:.3f}, outside 0..1, where no mixture lies; {why}")
     return MeanShellFraction(x, sigma, tuple(notes))
 
 

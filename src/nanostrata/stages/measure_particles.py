@@ -242,6 +242,7 @@ class _Unsorted:
     weight: FloatArray  # (g,) sums to 1
     best: int
     noise: FloatArray  # (n,) variance of t from reading
+    above_round: float  # log likelihood at the best above that of round particles
 
 
 def _unsort(s: FloatArray, t: FloatArray, error: float) -> _Unsorted:
@@ -264,7 +265,14 @@ def _unsort(s: FloatArray, t: FloatArray, error: float) -> _Unsorted:
         if done:
             break
     weight = np.exp(log_l - log_l.max())
-    return _Unsorted(mu=mu, tau=tau, weight=weight / weight.sum(), best=int(np.argmax(log_l)), noise=noise)
+    return _Unsorted(
+        mu=mu,
+        tau=tau,
+        weight=weight / weight.sum(),
+        best=int(np.argmax(log_l)),
+        noise=noise,
+        above_round=max(float(log_l.max()) - _log_folded(t, 0.0, noise + floor**2), 0.0),
+    )
 
 
 def _log_folded(t: FloatArray, mu: float, variance: FloatArray) -> float:
@@ -331,7 +339,11 @@ def _aspect(fit: _Unsorted, shape: Shape) -> tuple[float, float]:
     if shape == "oblate":
         aspect = (1.0 - m) / (1.0 + m) + 2.0 * variance / (1.0 + m) ** 3
     best = float(aspect[fit.best])
-    return best, float(np.sqrt(np.sum(fit.weight * (aspect - best) ** 2)))
+    sigma = float(np.sqrt(np.sum(fit.weight * (aspect - best) ** 2)))
+    # Near round the likelihood is flat down to 1 on one side of a maximum that looks narrow from the other.
+    if 0.0 < fit.above_round < 4.5:
+        sigma = max(sigma, abs(best - 1.0) / math.sqrt(2.0 * fit.above_round))
+    return best, sigma
 
 
 def _corrected_std(total: float, reading: float, n: int) -> tuple[float, float, list[str]]:
@@ -348,8 +360,10 @@ def _corrected_std(total: float, reading: float, n: int) -> tuple[float, float, 
             f"{math.sqrt(reading):.2g} nm of it reading error): the spread of the particles is known as a limit only; "
             "is the reading error stated too large?"
         )
-    # What is left is known to be >= 0: mean and sd of its root under the truncated normal distribution.
-    v = np.linspace(0.0, max(left, 0.0) + 6.0 * sigma, 4001)
+    # What is left is known to be >= 0: mean and sd of its root under the truncated normal distribution. A centre below
+    # zero would only make a wrongly stated reading error look like knowledge.
+    left = max(left, 0.0)
+    v = np.linspace(0.0, left + 6.0 * sigma, 4001)
     w = np.exp(-0.5 * ((v - left) / sigma) ** 2)
     w /= w.sum()
     std = float(np.sum(w * np.sqrt(v)))
