@@ -1,115 +1,266 @@
-"""Columns of numbers in a text file, whatever separates them."""
+"""Curves in text columns: any separator, any header, decimal point or comma, any line ends."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from nanostrata.errors import DataError
-from nanostrata.io import units
-from nanostrata.io.curves import RawCurve
+from nanostrata.io.raw_curve import RawCurve, places
+from nanostrata.io.units import header_intensity_unit, header_q_unit
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?"
-_POINT = re.compile(rf"^(?:{_NUMBER}|[+-]?(?:nan|inf|infinity)|[-–]{{2,}}|n/?a)$", re.IGNORECASE)
+__all__ = ["read_text_curve"]
+
+Dialect: TypeAlias = tuple[str, str]
+# Separator ("" = white space) and decimal sign. Where two explain a file equally well they give the same numbers.
+_DIALECTS: Final[tuple[Dialect, ...]] = (
+    (";", "."),
+    (";", ","),
+    ("\t", "."),
+    ("\t", ","),
+    (",", "."),
+    ("", "."),
+    ("", ","),
+)
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
+_NOT_FINITE: Final = re.compile(r"[+-]?(?:nan(?:\(.*\))?|inf(?:inity)?|1\.#(?:qnan|snan|ind|inf)\d*)", re.IGNORECASE)
+_COMMENT: Final = ("#", "%", "!", "//")
+# Enough of the end of the file to tell the separator; headers stand at the beginning.
+_SAMPLE_LINES: Final = 400
+
+_OTHER_FILES: Final = {
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"\x1f\x8b": "a gzip archive",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"II*\0": "a TIFF picture",
+    b"MM\0*": "a TIFF picture",
+    b"%PDF": "a PDF",
+}
+
+# The names that columns have in practice, each pattern for the whole cell with its unit cut off.
+_ROLES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    (
+        "dq",
+        re.compile(
+            r"(?:d|delta_?|sigma_?|sig_?|res_?)q\b.*|q_?(?:dev|err|error|res|sigma|resolution)\b.*", re.IGNORECASE
+        ),
+    ),
+    ("q", re.compile(r"q(?:\b|_).*", re.IGNORECASE)),
+    (
+        "sigma",
+        re.compile(
+            r"(?:d|delta_?|err_?|sigma_?|sig_?)i\b.*|i_?(?:dev|err|error|sigma)\b.*|(?:sigma|sig|err|error|std|stdev|unc)\w*\b.*",
+            re.IGNORECASE,
+        ),
+    ),
+    ("intensity", re.compile(r"i\b.*|int\w*\b.*|counts?\b.*", re.IGNORECASE)),
+)
+_ORDER: Final = ("q", "intensity", "sigma", "dq")
 
 
-def decode(name: str, data: bytes) -> tuple[str, str | None]:
-    """Return the text and a note when it was not UTF-8.
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    text: str
+    comment: bool
+    cells: tuple[float | None, ...]
+
+    @property
+    def numeric(self) -> bool:
+        return len(self.cells) >= 2 and None not in self.cells
+
+
+def read_text_curve(file: str, data: bytes) -> RawCurve:
+    """Read 2 to 4 columns q, intensity, sigma, dq under any number of header lines.
+
+    The data begin where lines with equally many numbers follow each other; what stands before is header. A row that
+    cannot be read is kept as such, with its line number.
+
+    Parameters
+    ----------
+    file : name for messages
+    data : the bytes of the file
 
     Raises
     ------
     DataError
-        When the bytes are not text.
+        When there are no columns of numbers, more than four, or their separator cannot be told.
     """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16"), "read as UTF-16"
-    if b"\x00" in data[:4096]:
-        raise DataError(f"{name}: is not a text file, canSAS XML or NXcanSAS HDF5; export the curve as columns q, intensity, sigma")
-    try:
-        return data.decode("utf-8-sig"), None
-    except UnicodeDecodeError:
-        return data.decode("latin-1"), "not UTF-8; read as Latin-1"
-
-
-def _split(line: str, decimal_comma: bool, separator: str | None) -> list[str]:
-    cells = line.split(separator) if separator else line.split()
-    cells = [c.strip() for c in cells]
-    while cells and cells[-1] == "":
-        cells.pop()
-    return [c.replace(",", ".") for c in cells] if decimal_comma else cells
-
-
-def _layout(lines: list[str]) -> tuple[bool, str | None]:
-    """Decide separator and decimal comma by which reading turns most lines into 2 to 4 numbers."""
-    ways: list[tuple[bool, str | None]] = [
-        (False, None), (False, ";"), (False, "\t"), (False, ","), (True, ";"), (True, "\t"), (True, None)
-    ]  # fmt: skip
-
-    def score(way: tuple[bool, str | None]) -> int:
-        return sum(_is_row(_split(line, *way)) for line in lines)
-
-    return max(ways, key=score)
-
-
-def _is_row(cells: list[str]) -> bool:
-    return 2 <= len(cells) <= 4 and all(_POINT.match(c) for c in cells)
-
-
-def _value(cell: str) -> float:
-    low = cell.lower()
-    if low in ("na", "n/a") or set(cell) <= {"-", "–"}:
-        return float("nan")
-    return float(low.replace("d", "e")) if re.fullmatch(_NUMBER, cell) else float(low)
-
-
-def read_ascii(name: str, data: bytes) -> RawCurve:
-    """Read 2 to 4 columns q, intensity, sigma, dq after any number of header lines.
-
-    Raises
-    ------
-    DataError
-        When no block of numbers is found, or rows of the block are broken (all of them are named).
-    """
-    text, note = decode(name, data)
-    lines = re.split(r"\r\n|\r|\n", text)
-    candidates = [line for line in lines if line.strip() and not line.lstrip().startswith(("#", "%", "!", "//"))]
-    way = _layout(candidates)
-    cells = [_split(line, *way) if line.strip() and not line.lstrip().startswith(("#", "%", "!", "//")) else [] for line in lines]
-    is_row = [_is_row(c) for c in cells]
-    count = _columns(cells, is_row)
-    # the block starts at the first of three rows in a line of the common width: headers may hold numbers too
-    good = [r and len(c) == count for r, c in zip(is_row, cells, strict=True)]
-    rows = [i for i, g in enumerate(good) if g]
-    if len(rows) < 3:
+    numbered = [(i, s.strip()) for i, s in enumerate(re.split(r"\r\n|\n|\r", _decode(file, data)), 1)]
+    content = [(i, s) for i, s in numbered if s]
+    dialect = _dialect([s for _, s in content if not s.startswith(_COMMENT)])
+    lines = [_parse(i, s, dialect) for i, s in content]
+    columns, start = _data_block(file, lines)
+    header = [(x.number, x.text) for x in lines[:start]]
+    body = [x for x in lines[start:] if not x.comment]
+    if columns > 4:
         raise DataError(
-            f"{name}: no columns of numbers were found (expected 2 to 4: q, intensity, sigma, dq, separated by space, tab, comma or "
-            "semicolon); export the curve as text"
+            f"{file}: {columns} columns from line {lines[start].number} on; 2 to 4 are expected (q, intensity, sigma, dq), "
+            "leave out the others; numbers with a decimal comma must be separated by semicolon, tab or space"
         )
-    start = next((i for i in rows if all(i + k < len(good) and (good[i + k] or not lines[i + k].strip()) for k in range(3))), rows[0])
-    broken = [i + 1 for i in range(start, len(lines)) if lines[i].strip() and not good[i] and cells[i]]
-    if broken:
-        tail_only = broken[0] > max(rows) + 1
-        if not tail_only:
-            raise DataError(
-                f"{name}, lines {', '.join(map(str, broken[:12]))}{' …' if len(broken) > 12 else ''}: expected {count} numbers as in the "
-                f"rows around, got for example {lines[broken[0] - 1].strip()[:40]!r}; correct or remove these lines"
-            )
-    used = [i for i in rows if i >= start]
-    table = np.array([[_value(c) for c in cells[i]] for i in used])
-    header = lines[:start] + [line for line in lines if line.lstrip().startswith(("#", "%", "!", "//"))]
-    notes = [note] if note else []
-    if way[0]:
-        notes.append("read with decimal commas")
-    if start:
-        notes.append(f"{start} header lines passed over")
+    _refuse_ambiguous_commas(file, dialect, columns, body)
+    notes, problems = _header_remarks(file, lines[:start], columns, dialect)
+    rows = [x for x in body if x.numeric and len(x.cells) == columns]
+    short = tuple(x.number for x in body if x.numeric and len(x.cells) != columns)
+    text = tuple(x.number for x in body if not x.numeric)
+    table = np.array([x.cells for x in rows], dtype=np.float64)
+    if dialect[1] == "," and any("," in x.text for x in rows):
+        notes.append("numbers have a decimal comma")
+    intensity_unit, where = header_intensity_unit(header)
+    if where:
+        notes.append(f"intensity is in {intensity_unit} ({where})")
     return RawCurve(
-        name=name, entry="", rows=np.array(used) + 1, row_word="lines", q=table[:, 0], intensity=table[:, 1],
-        sigma=table[:, 2] if count > 2 else None, dq=table[:, 3] if count > 3 else None,
-        stated=units.unit_in_header(header), notes=notes,
-    )  # fmt: skip
+        file=file,
+        q=table[:, 0],
+        intensity=table[:, 1],
+        sigma=table[:, 2] if columns > 2 else None,
+        dq=table[:, 3] if columns > 3 else None,
+        place=np.array([x.number for x in rows], dtype=np.int64),
+        unreadable=tuple((w, p) for w, p in ((f"{columns} numbers are expected", short), ("not numbers", text)) if p),
+        stated_unit=header_q_unit(header),
+        intensity_unit=intensity_unit,
+        notes=tuple(notes),
+        problems=tuple(problems),
+    )
 
 
-def _columns(cells: list[list[str]], is_row: list[bool]) -> int:
-    widths = [len(c) for c, r in zip(cells, is_row, strict=True) if r]
-    return max(set(widths), key=widths.count) if widths else 0
+def _decode(file: str, data: bytes) -> str:
+    kind = next((k for magic, k in _OTHER_FILES.items() if data.startswith(magic)), None)
+    what = "text columns, canSAS XML or NXcanSAS are expected"
+    if kind:
+        raise DataError(f"{file}: this is {kind}; {what}")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError as e:
+            raise DataError(f"{file}: starts like UTF-16 text but is none ({e.reason}); {what}") from e
+    control = sum(data.count(bytes([c])) for c in range(32) if c not in (9, 10, 12, 13, 26))
+    if b"\0" in data or control > 0.01 * len(data):
+        raise DataError(f"{file}: binary data; {what}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _cells(text: str, separator: str) -> list[str]:
+    parts = text.split(separator) if separator else text.split()
+    cells = [p.strip().strip('"').strip() for p in parts]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _number(cell: str, decimal: str) -> float | None:
+    if not cell:
+        return float("nan")  # an empty cell between separators: the number is missing
+    if decimal == ",":
+        if "." in cell and "#" not in cell:
+            return None
+        cell = cell.replace(",", ".", 1)
+    if _NUMBER.fullmatch(cell):
+        return float(cell.replace("D", "e").replace("d", "e"))
+    if _NOT_FINITE.fullmatch(cell):
+        sign = -1.0 if cell.startswith("-") else 1.0
+        return sign * float("inf") if "inf" in cell.lower() else float("nan")
+    return None
+
+
+def _parse(number: int, text: str, dialect: Dialect) -> _Line:
+    comment = text.startswith(_COMMENT)
+    # "#" inside a number is what some compilers print for NaN: 1.#QNAN
+    bare = re.sub(r"\s+#.*$", "", text)
+    cells = () if comment else tuple(_number(c, dialect[1]) for c in _cells(bare, dialect[0]))
+    return _Line(number, text, comment, cells)
+
+
+def _dialect(lines: list[str]) -> Dialect:
+    sample = lines[-_SAMPLE_LINES:]
+    return max(_DIALECTS, key=lambda d: sum(_parse(0, s, d).numeric for s in sample))
+
+
+def _data_block(file: str, lines: list[_Line]) -> tuple[int, int]:
+    """Return the number of columns and the index of the first line of data."""
+    runs: list[tuple[int, int, int]] = []  # columns, first index, rows
+    broken = True
+    for i, x in enumerate(lines):
+        if x.comment:
+            continue
+        if not x.numeric:
+            broken = True
+        elif broken or len(x.cells) != runs[-1][0]:
+            runs.append((len(x.cells), i, 1))
+            broken = False
+        else:
+            runs[-1] = (runs[-1][0], runs[-1][1], runs[-1][2] + 1)
+    if not runs:
+        first = next((x.text for x in lines if not x.comment), lines[0].text if lines else "")
+        single = any(len(x.cells) == 1 and x.cells[0] is not None for x in lines)
+        found = "one column of numbers" if single else f"no columns of numbers (it begins with {first[:40]!r})"
+        raise DataError(f"{file}: found {found}; 2 to 4 are expected (q, intensity, sigma, dq)")
+    by_columns = Counter[int]()
+    for columns, _, rows in runs:
+        by_columns[columns] = max(by_columns[columns], rows)
+    columns = max(by_columns, key=lambda c: by_columns[c])
+    enough = min(3, by_columns[columns])
+    start = next(i for c, i, rows in runs if c == columns and rows >= enough)
+    # Rows before it belong to the data as long as each has that many cells and begins with a number; so one damaged
+    # row near the top does not turn its neighbours into header.
+    for i in range(start - 1, -1, -1):
+        x = lines[i]
+        if x.comment:
+            continue
+        if len(x.cells) != columns or x.cells[0] is None or np.isnan(x.cells[0]):
+            break
+        start = i
+    return columns, start
+
+
+def _refuse_ambiguous_commas(file: str, dialect: Dialect, columns: int, body: list[_Line]) -> None:
+    """0,1,5,0 may be four integers or two numbers with a decimal comma."""
+    if dialect != (",", ".") or columns % 2:
+        return
+    if not any(re.search(r"[.eEdD]", x.text) for x in body if x.numeric):
+        raise DataError(
+            f"{file}: cannot tell whether the commas in {body[0].text[:40]!r} separate columns or are decimal commas; "
+            "separate the columns by semicolon, tab or space"
+        )
+
+
+def _header_remarks(file: str, header: list[_Line], columns: int, dialect: Dialect) -> tuple[list[str], list[str]]:
+    notes: list[str] = []
+    problems: list[str] = []
+    if header:
+        notes.append(f"{places([x.number for x in header])} read as header")
+    alike = [x.number for x in header if x.numeric and len(x.cells) == columns]
+    if alike:
+        notes.append(
+            f"{places(alike)} of the header also {'hold' if len(alike) > 1 else 'holds'} {columns} numbers; not taken as data"
+        )
+    if not header:
+        return notes, problems
+    last = header[-1]
+    names = _cells(last.text.lstrip("#%!/ \t"), dialect[0])
+    if len(names) != columns:
+        return notes, problems
+    where = f"{file}, line {last.number}"
+    if re.match(r"(?:2|two)?[\s_-]*(?:theta|th|θ)\b|tth\b|angle", names[0], re.IGNORECASE):
+        problems.append(f"{where}: the first column is named {names[0]!r}; q is expected, not an angle; convert it")
+    if re.fullmatch(r"s\b.*", names[0]):
+        notes.append(
+            f"the first column is named {names[0]!r} and taken as q = 4 pi sin(theta)/lambda; "
+            "if it is 2 sin(theta)/lambda, multiply it by 2 pi first"
+        )
+    roles = [next((role for role, pattern in _ROLES if pattern.fullmatch(n)), None) for n in names]
+    for k, (role, name) in enumerate(zip(roles, names, strict=True)):
+        if role is not None and role != _ORDER[k]:
+            problems.append(
+                f"{where}: column {k + 1} is named {name!r}, but {_ORDER[k]} is expected there; "
+                "put the columns in the order q, intensity, sigma, dq"
+            )
+    return notes, problems

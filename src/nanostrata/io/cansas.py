@@ -1,141 +1,215 @@
-"""canSAS 1-D XML, versions 1.0 and 1.1.
+"""canSAS 1-D XML, versions 1.0 and 1.1, one or several curves per file.
 
-Read with defusedxml instead of sasdata's reader: that one converts silently to 1/angstrom, and files must keep their
-unit attributes, several entries and NaN points until the unit resolver has seen them.
+Read here and not through sasdata, because sasdata (0.11) converts what it understands well but leaves out points that
+are not finite without a word, keeps no line numbers to report, hands a file that its schema check dislikes (entries
+without a schema location, unknown units) to other readers until none fits, and does not tell a unit that the file
+states from one that it assumed.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 
-from nanostrata.constants import HC_KEV_NM
+from nanostrata.domain import FloatArray
 from nanostrata.errors import DataError
-from nanostrata.io import units
-from nanostrata.io.curves import RawCurve
+from nanostrata.io.raw_curve import EntryInfo, RawCurve, pick_entry, places
+from nanostrata.io.source_energy import FileEnergy, photon_energy
+from nanostrata.io.units import StatedUnit, canonical_q_unit, intensity_factor, q_factor
+from nanostrata.io.xml_tree import Node, parse_xml
 
-_LENGTH_NM = {"a": 0.1, "å": 0.1, "ang": 0.1, "angstrom": 0.1, "nm": 1.0, "m": 1e9, "pm": 1e-3}
+__all__ = ["cansas_entries", "read_cansas"]
 
 
-def read_cansas(name: str, data: bytes) -> list[RawCurve]:
-    """Read every SASdata of every SASentry.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Curve:
+    entry: Node
+    data: Node
+    info: EntryInfo
+
+
+def cansas_entries(file: str, data: bytes) -> list[EntryInfo]:
+    """List the curves in a canSAS XML file."""
+    return [c.info for c in _curves(file, data)]
+
+
+def read_cansas(file: str, data: bytes, entry: str | int | None = None) -> tuple[RawCurve, FileEnergy]:
+    """Read one curve of a canSAS 1-D XML file.
+
+    Parameters
+    ----------
+    file : name for messages
+    data : the bytes of the file
+    entry : name, title or number of the curve where there are several
 
     Raises
     ------
     DataError
-        For XML that is broken, holds entity definitions or external references, or is not canSAS.
+        When it is not canSAS XML, holds no points, or ``entry`` does not name one curve.
     """
-    from xml.etree.ElementTree import ParseError
+    curves = _curves(file, data)
+    curve = curves[pick_entry([c.info for c in curves], entry, file)]
+    energy = _energy(curve.entry)
+    several = len(curves) > 1
+    return _raw(file, curve, curve.info.name if several else curve.entry.attributes.get("name", "")), energy
 
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
 
+def _curves(file: str, data: bytes) -> list[_Curve]:
+    root = parse_xml(file, data)
+    if root.tag != "SASroot":
+        raise DataError(
+            f"{file}, line {root.line}: the root element is <{root.tag}>; <SASroot> of canSAS 1-D XML is expected"
+        )
+    curves: list[_Curve] = []
+    for i, entry in enumerate(root.all("SASentry"), 1):
+        title = entry.first("Title")
+        name = entry.attributes.get("name", "").strip() or (title.text if title else "") or f"entry {i}"
+        blocks = list(entry.all("SASdata"))
+        for k, block in enumerate(blocks, 1):
+            own = block.attributes.get("name", "").strip() or str(k)
+            points = list(block.all("Idata"))
+            q = points[0].first("Q") if points else None
+            info = EntryInfo(
+                number=len(curves) + 1,
+                name=name if len(blocks) == 1 else f"{name}/{own}",
+                title=title.text if title else "",
+                points=len(points),
+                q_unit=canonical_q_unit(q.attributes.get("unit", "")) or "" if q else "",
+                energy_kev=_energy(entry).kev,
+            )
+            curves.append(_Curve(entry=entry, data=block, info=info))
+    if not curves:
+        raise DataError(f"{file}: no <SASentry> with <SASdata> found; canSAS 1-D XML has at least one")
+    return curves
+
+
+def _energy(entry: Node) -> FileEnergy:
+    source = entry.first("SASinstrument", "SASsource")
+    wavelength = source.first("wavelength") if source else None
+    if source is None or wavelength is None or not wavelength.text:
+        return FileEnergy()
+    radiation = source.first("radiation")
+    return photon_energy(
+        radiation.text if radiation else "",
+        "wavelength",
+        wavelength.text,
+        wavelength.attributes.get("unit", ""),
+        f"line {wavelength.line}",
+    )
+
+
+def _value(point: Node, tag: str, bad: dict[str, list[int]]) -> float:
+    node = point.first(tag)
+    if node is None or not node.text:
+        return float("nan")
     try:
-        root = fromstring(data, forbid_dtd=False, forbid_entities=True, forbid_external=True)
-    except DefusedXmlException as error:
-        raise DataError(f"{name}: the XML defines entities or refers to other files ({type(error).__name__}); this is refused for safety") from None
-    except (ParseError, ValueError) as error:
-        raise DataError(f"{name}: not valid XML ({error}); export it again") from None
-    entries = [e for e in root.iter() if _tag(e) == "SASentry"]
-    if not entries:
-        raise DataError(f"{name}: XML without a SASentry; expected canSAS 1-D XML (version 1.0 or 1.1)")
-    out = []
-    for i, entry in enumerate(entries):
-        blocks = [b for b in entry if _tag(b) == "SASdata"]
-        title = entry.get("name") or _text(entry, "Title") or f"entry{i}"
-        for j, block in enumerate(blocks):
-            label = block.get("name") or title if len(blocks) > 1 else title
-            out.append(_curve(name, label if len(blocks) == 1 else f"{label}#{j}", entry, block))
-    if not out:
-        raise DataError(f"{name}: canSAS XML without a SASdata; there is no curve in it")
-    seen: dict[str, int] = {}
-    for k, curve in enumerate(out):
-        seen[curve.entry] = seen.get(curve.entry, 0) + 1
-        if seen[curve.entry] > 1:
-            out[k] = RawCurve(**{**curve.__dict__, "entry": f"{curve.entry}#{seen[curve.entry] - 1}"})
-    return out
-
-
-def _tag(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def _child(element: Any, *path: str) -> Any | None:
-    for step in path:
-        element = next((c for c in element if _tag(c) == step), None)
-        if element is None:
-            return None
-    return element
-
-
-def _text(element: Any, *path: str) -> str:
-    found = _child(element, *path)
-    return "" if found is None or found.text is None else str(found.text).strip()
-
-
-def _number(element: Any | None) -> float:
-    if element is None or element.text is None or not str(element.text).strip():
-        return math.nan
-    try:
-        return float(str(element.text).strip())
+        return float(node.text)
     except ValueError:
-        return math.nan
+        bad.setdefault(f"<{tag}> is not a number", []).append(node.line)
+        return float("nan")
 
 
-def _curve(name: str, label: str, entry: Any, block: Any) -> RawCurve:
-    points = [p for p in block if _tag(p) == "Idata"]
-    if not points:
-        raise DataError(f"{name}, entry {label!r}: SASdata without points")
-    columns: dict[str, list[float]] = {k: [] for k in ("Q", "I", "Idev", "Qdev", "dQl", "dQw")}
-    stated_text: set[str] = set()
-    unit_i = ""
+def _unit(points: list[Node], tag: str, file: str, problems: list[str]) -> tuple[str | None, int]:
+    """Unit attribute of the elements of that name that hold a value (None: there are none), and its first line."""
+    texts: Counter[str] = Counter()
+    lines: dict[str, list[int]] = {}
     for p in points:
-        by = {_tag(c): c for c in p}
-        for key, values in columns.items():
-            values.append(_number(by.get(key)))
-        if "Q" in by:
-            stated_text.add((by["Q"].get("unit") or "").strip())
-        if not unit_i and "I" in by:
-            unit_i = (by["I"].get("unit") or "").strip()
-    stated: set[str] = set()
-    notes = []
-    for text in stated_text:
-        unit = units.parse_unit(text) if text else None
-        if unit is None:
-            notes.append(f"the unit attribute of Q is {text!r}, which is not a unit of q")
-        else:
-            stated.add(unit)
-    sigma = np.array(columns["Idev"])
-    dq = np.array(columns["Qdev"])
-    for key in ("dQl", "dQw"):
-        values = np.array(columns[key])
-        if np.any(np.isfinite(values) & (values > 0)):
-            notes.append(f"the file gives {key} = {np.nanmax(values):g}: slit-smeared data; write smearing = {{ slit_inv_nm = ... }}")
-    has_dq = bool(np.any(np.isfinite(dq) & (dq > 0)))
+        node = p.first(tag)
+        if node is not None and node.text:
+            text = node.attributes.get("unit", "").strip()
+            texts[text] += 1
+            lines.setdefault(text, []).append(node.line)
+    if not texts:
+        return None, 0
+    common = texts.most_common(1)[0][0]
+    for text, where in lines.items():
+        if text != common:
+            problems.append(
+                f"{file}, {places(where)}: the unit of <{tag}> is {text!r}, elsewhere {common!r}; "
+                "give all points the same unit"
+            )
+    return common, lines[common][0]
+
+
+def _raw(file: str, curve: _Curve, name: str) -> RawCurve:
+    points = list(curve.data.all("Idata"))
+    if not points:
+        raise DataError(f"{file}, line {curve.data.line}: <SASdata> holds no <Idata>; a curve has at least one point")
+    problems: list[str] = []
+    notes: list[str] = []
+    bad: dict[str, list[int]] = {}
+    columns = {tag: np.array([_value(p, tag, bad) for p in points]) for tag in ("Q", "I", "Idev", "Qdev")}
+    q_text, q_line = _unit(points, "Q", file, problems)
+    stated = _stated(q_text, q_line)
+    sigma = _column(columns["Idev"], points, "Idev")
+    dq = _column(columns["Qdev"], points, "Qdev")
+    if dq is not None:
+        dq = _same_unit(dq, points, stated, file, problems)
+    i_text, _ = _unit(points, "I", file, problems)
+    factor, unit = intensity_factor(i_text or "")
+    if factor != 1.0:
+        notes.append(f"intensity is in {i_text}; multiplied by {factor:g} to 1/cm")
+    if unit == "arb":
+        notes.append(f"the unit of the intensity is {i_text or 'not stated'}; taken as arbitrary")
+    if sigma is not None:
+        s_text, s_line = _unit(points, "Idev", file, problems)
+        s_factor, s_unit = intensity_factor(s_text or "")
+        if s_text and s_unit != unit:
+            problems.append(
+                f"{file}, line {s_line}: the unit of <Idev> is {s_text!r}, of <I> {i_text!r}; they must agree"
+            )
+        sigma = sigma * (s_factor if s_text else factor)
+    notes += _slit_notes(points)
     return RawCurve(
-        name=name, entry=label, rows=np.arange(1, len(points) + 1), row_word="points", q=np.array(columns["Q"]),
-        intensity=np.array(columns["I"]), sigma=sigma if np.any(np.isfinite(sigma)) else None,
-        dq=np.where(np.isfinite(dq), dq, 0.0) if has_dq else None, stated=stated, energy_kev=_energy(entry, notes),
-        intensity_unit="1/cm" if unit_i.replace(" ", "").lower() in ("1/cm", "cm-1", "cm^-1") else "arb", notes=notes,
-    )  # fmt: skip
+        file=file,
+        q=columns["Q"],
+        intensity=columns["I"] * factor,
+        sigma=sigma,
+        dq=dq,
+        place=np.array([p.line for p in points], dtype=np.int64),
+        stated_unit=stated,
+        intensity_unit=unit,
+        entry=name,
+        notes=tuple(notes),
+        problems=tuple(problems + [f"{file}, {places(where)}: {what}" for what, where in bad.items()]),
+    )
 
 
-def _energy(entry: Any, notes: list[str]) -> float | None:
-    source = _child(entry, "SASinstrument", "SASsource")
-    if source is None:
-        return None
-    radiation = _text(source, "radiation").lower()
-    wavelength = _child(source, "wavelength")
-    value = _number(wavelength)
-    if wavelength is None or not math.isfinite(value) or value <= 0:
-        return None
-    factor = _LENGTH_NM.get((wavelength.get("unit") or "").strip().lower())
-    if "neutron" in radiation or "spallation" in radiation:
-        notes.append(f"neutrons of wavelength {value:g} {wavelength.get('unit')}")
-        return None
-    if factor is None or not ("x-ray" in radiation or "xray" in radiation or "synchrotron" in radiation):
-        notes.append(f"wavelength {value:g} {wavelength.get('unit')} of {radiation or 'unstated radiation'} is not taken as a photon energy")
-        return None
-    return HC_KEV_NM / (value * factor)
+def _stated(text: str | None, line: int) -> StatedUnit:
+    name = canonical_q_unit(text or "")
+    if name:
+        return StatedUnit(names=(name,), where=(f"unit of <Q>, line {line}",))
+    return StatedUnit(text=repr(text) if text else "")
+
+
+def _column(values: FloatArray, points: list[Node], tag: str) -> FloatArray | None:
+    return values if any((n := p.first(tag)) is not None and n.text for p in points) else None
+
+
+def _same_unit(dq: FloatArray, points: list[Node], stated: StatedUnit, file: str, problems: list[str]) -> FloatArray:
+    """Return dq in the unit of q; the two elements have units of their own."""
+    text, line = _unit(points, "Qdev", file, problems)
+    own = canonical_q_unit(text or "")
+    if own and stated.names:
+        return dq * (q_factor(own) / q_factor(stated.names[0]))
+    if text and own is None and np.any(dq > 0):
+        problems.append(
+            f"{file}, line {line}: the unit of <Qdev> is {text!r}, which is no unit of q; 1/nm or 1/A is expected"
+        )
+    return dq
+
+
+def _slit_notes(points: list[Node]) -> list[str]:
+    notes = []
+    for tag, meaning in (("dQw", "width"), ("dQl", "length")):
+        nodes = [n for p in points if (n := p.first(tag)) is not None and n.text]
+        if nodes:
+            values = sorted({n.text for n in nodes})
+            said = values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"
+            notes.append(
+                f"the file states a slit {meaning} {tag} = {said} {nodes[0].attributes.get('unit', '')}; "
+                "it is not applied unless the project says smearing = { slit_inv_nm = … }"
+            )
+    return notes

@@ -1,143 +1,337 @@
-"""NXcanSAS HDF5."""
+"""NXcanSAS curves in HDF5; nothing outside the file is ever opened.
+
+Every group and dataset is reached link by link: an external link, a dataset stored in another file and a virtual
+dataset are refused before HDF5 would follow them.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nanostrata.constants import HC_KEV_NM
+from nanostrata.domain import FloatArray
 from nanostrata.errors import DataError
-from nanostrata.io import units
-from nanostrata.io.curves import RawCurve
+from nanostrata.io.raw_curve import EntryInfo, RawCurve, pick_entry
+from nanostrata.io.source_energy import FileEnergy, photon_energy
+from nanostrata.io.units import StatedUnit, canonical_q_unit, intensity_factor, q_factor
 
-MAX_POINTS = 2_000_000
-_LENGTH_NM = {"a": 0.1, "å": 0.1, "ang": 0.1, "angstrom": 0.1, "nm": 1.0, "m": 1e9, "pm": 1e-3}
+__all__ = ["nexus_entries", "read_nexus"]
+
+MAX_POINTS = 1_000_000
+_MAX_DEPTH = 4  # of groups to an entry, and of soft links to their end
 
 
-def read_nexus(path: Path) -> list[RawCurve]:
-    """Read every SASdata group of every SASentry.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Curve:
+    entry: Any
+    data: Any
+    is_default: bool
+    info: EntryInfo
+
+
+def nexus_entries(path: Path, file: str) -> list[EntryInfo]:
+    """List the curves in an NXcanSAS file."""
+    with _opened(path, file) as h5:
+        return [c.info for c in _curves(h5, file)]
+
+
+def read_nexus(path: Path, file: str, entry: str | int | None = None) -> tuple[RawCurve, FileEnergy]:
+    """Read one curve of an NXcanSAS file.
+
+    Parameters
+    ----------
+    path, file : the file, and its name for messages
+    entry : name or number of the curve where there are several
 
     Raises
     ------
     DataError
-        For a damaged file, links to other files, or no NXcanSAS data.
+        When it is no NXcanSAS file, leads out of the file, or ``entry`` does not name one curve.
+
+    References
+    ----------
+    NXcanSAS application definition, https://manual.nexusformat.org/classes/applications/NXcanSAS.html
     """
+    with _opened(path, file) as h5:
+        try:
+            curves = _curves(h5, file)
+            marked = [
+                i
+                for i, c in enumerate(curves)
+                if c.is_default and len({d.info.name.split("/")[0] for d in curves}) == 1
+            ]
+            chosen = pick_entry([c.info for c in curves], entry, file, marked[0] if len(marked) == 1 else None)
+            curve = curves[chosen]
+            raw = _raw(file, curve, curve.info.name if len(curves) > 1 else curve.info.name.split("/")[0])
+            return raw, _energy(curve.entry, file)
+        except (OSError, RuntimeError, KeyError) as e:
+            raise DataError(f"{file}: the HDF5 file is damaged ({e}); copy or export it again") from e
+
+
+def _opened(path: Path, file: str) -> Any:
     import h5py
 
-    name = str(path)
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(f"{name}: a damaged or truncated HDF5 file ({error}); copy it again") from None
-    with file:
-        _refuse_external(name, file, "/")
-        out: list[RawCurve] = []
-        for entry_name, entry in _groups(file, "SASentry", "NXentry"):
-            for data_name, data in _groups(entry, "SASdata", "NXdata"):
-                curve = _curve(name, f"{entry_name}/{data_name}", entry, data)
-                if curve is not None:
-                    out.append(curve)
-    if not out:
-        raise DataError(f"{name}: an HDF5 file without NXcanSAS data (no SASentry with a SASdata of Q and I)")
-    # one SASdata per entry is the rule: then the entry's name is enough
-    short = [c.entry.split("/")[0] for c in out]
-    if len(set(short)) == len(short):
-        out = [RawCurve(**{**c.__dict__, "entry": s}) for c, s in zip(out, short, strict=True)]
-    return out
+        return h5py.File(path, "r")
+    except OSError as e:
+        raise DataError(f"{file}: the HDF5 file cannot be opened ({e}); was it cut off while copying?") from e
 
 
-def _refuse_external(name: str, group: Any, where: str) -> None:
+# ---- reaching things without leaving the file ----------------------------------------------------------------------
+def _outside(file: str, where: str, target: str) -> DataError:
+    return DataError(
+        f"{file}: {where} leads to another file ({target}), which is refused; copy the reduced data into one file "
+        "(h5repack or the exporting program do it)"
+    )
+
+
+def _child(group: Any, name: str, file: str, depth: int = 0) -> Any:
+    """Return a member of a group, or None; refuses what lies outside the file."""
     import h5py
 
-    for key in group:
-        link = group.get(key, getlink=True)
-        if isinstance(link, h5py.ExternalLink):
-            raise DataError(f"{name}: {where}{key} is a link to another file ({link.filename}); this is refused. Store the data in one file")
-        if isinstance(link, h5py.SoftLink):
-            continue
-        item = group.get(key)
-        if isinstance(item, h5py.Group):
-            _refuse_external(name, item, f"{where}{key}/")
-        elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            raise DataError(f"{name}: {where}{key} keeps its numbers in another file; this is refused. Store the data in one file")
-
-
-def _class(item: Any, *names: str) -> bool:
-    for key in ("canSAS_class", "NX_class"):
-        value = item.attrs.get(key)
-        if value is not None and _string(value) in names:
-            return True
-    return False
-
-
-def _string(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, np.ndarray) and value.size:
-        return _string(value.ravel()[0])
-    return str(value)
-
-
-def _groups(parent: Any, cansas: str, nexus: str) -> list[tuple[str, Any]]:
-    import h5py
-
-    out = []
-    for key in parent:
-        item = parent.get(key)
-        if isinstance(item, h5py.Group) and _class(item, cansas, nexus):
-            out.append((key, item))
-    return out
-
-
-def _column(name: str, data: Any, key: str) -> tuple[Any, Any] | None:
-    item = data.get(key)
-    if item is None:
+    link = group.get(name, getlink=True)
+    if link is None:
         return None
-    if item.size > MAX_POINTS:
-        raise DataError(f"{name}: {item.name} has {item.size} values, more than the {MAX_POINTS} of any curve; is it an image?")
-    return np.asarray(item[()], dtype=np.float64).ravel(), item
-
-
-def _curve(name: str, label: str, entry: Any, data: Any) -> RawCurve | None:
-    q, i = _column(name, data, "Q"), _column(name, data, "I")
-    if q is None or i is None:
-        return None
-    if len(q[0]) != len(i[0]):
-        raise DataError(f"{name}: {label}: Q has {len(q[0])} values and I has {len(i[0])}; only one-dimensional curves are read")
-    notes: list[str] = []
-    unit_text = _string(q[1].attrs.get("units", q[1].attrs.get("unit", ""))).strip()
-    unit = units.parse_unit(unit_text) if unit_text else None
-    if unit is None:
-        notes.append(f"the unit attribute of Q is {unit_text!r}, which is not a unit of q")
-    named = _string(i[1].attrs.get("uncertainties", i[1].attrs.get("uncertainty", "Idev")))
-    sigma = _column(name, data, named) or _column(name, data, "Idev")
-    resolution = _string(q[1].attrs.get("resolutions", q[1].attrs.get("uncertainties", "Qdev"))).split(",")[0]
-    dq = _column(name, data, resolution) or _column(name, data, "Qdev")
-    unit_i = _string(i[1].attrs.get("units", "")).replace(" ", "").lower()
-    return RawCurve(
-        name=name, entry=label, rows=np.arange(1, len(q[0]) + 1), row_word="points", q=q[0], intensity=i[0],
-        sigma=None if sigma is None else sigma[0], dq=None if dq is None or not np.any(dq[0] > 0) else dq[0],
-        stated=set() if unit is None else {unit}, energy_kev=_energy(entry, notes),
-        intensity_unit="1/cm" if unit_i in ("1/cm", "cm-1", "cm^-1") else "arb", notes=notes,
-    )  # fmt: skip
-
-
-def _energy(entry: Any, notes: list[str]) -> float | None:
-    for _, instrument in _groups(entry, "SASinstrument", "NXinstrument"):
-        for _, source in _groups(instrument, "SASsource", "NXsource"):
-            item = source.get("incident_wavelength")
-            if item is None:
-                continue
-            value = float(np.asarray(item[()]).ravel()[0])
-            unit = _string(item.attrs.get("units", item.attrs.get("unit", ""))).strip().lower()
-            radiation = " ".join(_string(source[k][()]) for k in ("radiation", "type", "probe") if k in source).lower()
-            if "neutron" in radiation:
-                notes.append(f"neutrons of wavelength {value:g} {unit}")
+    where = f"{group.name.rstrip('/')}/{name}"
+    if isinstance(link, h5py.ExternalLink):
+        raise _outside(file, where, f"{link.filename}:{link.path}")
+    if isinstance(link, h5py.SoftLink):
+        if depth >= _MAX_DEPTH:
+            raise DataError(f"{file}: {where} is a link to a link to a link …; write the data in place")
+        found: Any = group.file["/"] if link.path.startswith("/") else group
+        for part in (p for p in link.path.split("/") if p and p != "."):
+            if not isinstance(found, h5py.Group):
                 return None
-            if unit in _LENGTH_NM and math.isfinite(value) and value > 0 and ("x-ray" in radiation or "xray" in radiation or "synchrotron" in radiation):
-                return HC_KEV_NM / (value * _LENGTH_NM[unit])
-            notes.append(f"wavelength {value:g} {unit} of {radiation or 'unstated radiation'} is not taken as a photon energy")
-    return None
+            found = _child(found, part, file, depth + 1)
+        return found
+    found = group.get(name)
+    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
+        raise _outside(file, where, "virtual or external dataset")
+    return found
+
+
+def _members(group: Any, file: str) -> Iterator[tuple[str, Any]]:
+    """Groups and datasets inside; members that lead out of the file are passed over, since they may be raw frames."""
+    for name in group:
+        try:
+            found = _child(group, name, file)
+        except DataError:
+            continue
+        if found is not None:
+            yield name, found
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    flat = np.ravel(np.asarray(value))
+    if flat.size == 0:
+        return ""
+    first = flat[0]
+    return first.decode("utf-8", errors="replace").strip() if isinstance(first, bytes) else str(first).strip()
+
+
+def _texts(value: Any) -> list[str]:
+    return [] if value is None else [t for v in np.ravel(np.asarray(value)) for t in _text(v).replace(",", " ").split()]
+
+
+def _is_class(group: Any, name: str) -> bool:
+    return name in (_text(group.attrs.get("canSAS_class")), _text(group.attrs.get("NX_class")))
+
+
+def _find(group: Any, name: str, file: str, depth: int = 0) -> Iterator[Any]:
+    import h5py
+
+    for _, member in _members(group, file):
+        if not isinstance(member, h5py.Group):
+            continue
+        if _is_class(member, name):
+            yield member
+        elif depth < _MAX_DEPTH:
+            yield from _find(member, name, file, depth + 1)
+
+
+def _curves(h5: Any, file: str) -> list[_Curve]:
+    import h5py
+
+    curves: list[_Curve] = []
+    for entry in _find(h5, "SASentry", file):
+        blocks = [g for _, g in _members(entry, file) if isinstance(g, h5py.Group) and _is_class(g, "SASdata")]
+        default = _text(entry.attrs.get("default"))
+        title = _child(entry, "title", file)
+        for block in blocks:
+            q = _child(block, _q_name(block), file)
+            own = block.name.rsplit("/", 1)[-1]
+            info = EntryInfo(
+                number=len(curves) + 1,
+                name=f"{entry.name.strip('/')}/{own}" if len(blocks) > 1 else entry.name.strip("/"),
+                title=_text(title[()]) if isinstance(title, h5py.Dataset) else "",
+                points=int(q.size) if isinstance(q, h5py.Dataset) else 0,
+                q_unit=(canonical_q_unit(_text(q.attrs.get("units"))) or "") if isinstance(q, h5py.Dataset) else "",
+                energy_kev=_energy(entry, file).kev,
+            )
+            curves.append(_Curve(entry=entry, data=block, is_default=own == default, info=info))
+    if not curves:
+        outside = [n for n in h5 if isinstance(h5.get(n, getlink=True), h5py.ExternalLink)]
+        if outside:
+            raise _outside(file, f"/{outside[0]}", h5.get(outside[0], getlink=True).filename)
+        raise DataError(
+            f"{file}: no SASentry with SASdata found; NXcanSAS is expected "
+            "(groups whose canSAS_class or NX_class has that name)"
+        )
+    return curves
+
+
+# ---- one curve -----------------------------------------------------------------------------------------------------
+def _q_name(data: Any) -> str:
+    axes = _texts(data.attrs.get("I_axes"))
+    return axes[-1] if axes else "Q"
+
+
+def _dataset(data: Any, name: str, file: str, notes: list[str]) -> tuple[FloatArray, str]:
+    """Return the numbers of a dataset as one row, and its unit."""
+    import h5py
+
+    found = _child(data, name, file)
+    where = f"{file}: {data.name}/{name}"
+    if not isinstance(found, h5py.Dataset):
+        raise DataError(f"{where} is not there; a dataset is expected")
+    if found.dtype.kind not in "fiu":
+        raise DataError(f"{where}: numbers are expected, found {found.dtype}")
+    if found.size > MAX_POINTS or found.size == 0:
+        raise DataError(f"{where}: {found.size} values are no scattering curve; 1 to {MAX_POINTS} are expected")
+    if found.size != max(found.shape, default=1):
+        raise DataError(
+            f"{where}: shape {found.shape}; one curve I(q) is expected, not an image or a series; export one curve"
+        )
+    if found.ndim != 1:
+        notes.append(f"{data.name}/{name} has shape {found.shape} and was taken as one row")
+    return np.asarray(found[()], dtype=np.float64).ravel(), _text(found.attrs.get("units"))
+
+
+def _named(owner: Any, data: Any, file: str, *attributes: str, fallback: str) -> list[str]:
+    """Names of the datasets that hold the uncertainties of another; the usual name where no attribute says so."""
+    for attribute in attributes:
+        if names := _texts(owner.attrs.get(attribute)):
+            return names
+    return [fallback] if _child(data, fallback, file) is not None else []
+
+
+def _raw(file: str, curve: _Curve, name: str) -> RawCurve:
+    data = curve.data
+    notes: list[str] = []
+    problems: list[str] = []
+    q_name, i_name = _q_name(data), _text(data.attrs.get("signal")) or "I"
+    q, q_text = _dataset(data, q_name, file, notes)
+    intensity, i_text = _dataset(data, i_name, file, notes)
+    if len(q) != len(intensity):
+        hint = "; q seems to hold the edges of bins, write their centres" if len(q) == len(intensity) + 1 else ""
+        raise DataError(f"{file}: {data.name}: {len(q)} values of {q_name}, but {len(intensity)} of {i_name}{hint}")
+    q_set, i_set = _child(data, q_name, file), _child(data, i_name, file)
+    unit_name = canonical_q_unit(q_text)
+    stated = (
+        StatedUnit(names=(unit_name,), where=(f"units of {data.name}/{q_name}",))
+        if unit_name
+        else StatedUnit(text=repr(q_text) if q_text else "")
+    )
+    factor, unit = intensity_factor(i_text)
+    if factor != 1.0:
+        notes.append(f"intensity is in {i_text}; multiplied by {factor:g} to 1/cm")
+    if unit == "arb":
+        notes.append(f"the unit of the intensity is {i_text or 'not stated'}; taken as arbitrary")
+    if scaling := _texts(i_set.attrs.get("scaling_factor")):
+        value, _ = _dataset(data, scaling[0], file, notes)
+        factor *= float(value[0])
+        notes.append(f"intensity multiplied by the file's scaling factor {value[0]:g} ({scaling[0]})")
+    sigma = None
+    if names := _named(i_set, data, file, "uncertainties", "uncertainty", fallback="Idev"):
+        sigma, s_text = _dataset(data, names[0], file, notes)
+        if s_text and intensity_factor(s_text) != intensity_factor(i_text):
+            problems.append(f"{file}: {data.name}/{names[0]} is in {s_text!r}, {i_name} in {i_text!r}; they must agree")
+        sigma = sigma * factor
+    dq = _resolution(data, q_set, stated, file, notes, problems)
+    for column, what in ((sigma, "errors"), (dq, "resolutions")):
+        if column is not None and len(column) != len(q):
+            raise DataError(f"{file}: {data.name}: {len(q)} values of {q_name}, but {len(column)} {what}")
+    if any(n.lower() == "mask" for n in data):
+        notes.append(f"{data.name} holds a mask, which is not applied; use mask_inv_nm")
+    return RawCurve(
+        file=file,
+        q=q,
+        intensity=intensity * factor,
+        sigma=sigma,
+        dq=dq,
+        place=np.arange(1, len(q) + 1, dtype=np.int64),
+        place_word="point",
+        stated_unit=stated,
+        intensity_unit=unit,
+        entry=name,
+        notes=tuple(notes),
+        problems=tuple(problems),
+    )
+
+
+def _resolution(
+    data: Any, q_set: Any, stated: StatedUnit, file: str, notes: list[str], problems: list[str]
+) -> FloatArray | None:
+    names = _named(q_set, data, file, "resolutions", "resolution", fallback="Qdev")
+    if not names:
+        return None
+    if len(names) > 1:
+        said = []
+        for n in names:
+            values, text = _dataset(data, n, file, notes)
+            said.append(f"{n} = {values.min():g} to {values.max():g} {text}".rstrip())
+        notes.append(
+            f"the file states a slit ({', '.join(said)}); it is not applied unless the project says "
+            "smearing = { slit_inv_nm = … }"
+        )
+        return None
+    dq, text = _dataset(data, names[0], file, notes)
+    shape = _text(q_set.attrs.get("resolutions_description"))
+    if shape and shape.lower() != "gaussian":
+        notes.append(f"the resolution {names[0]} is described as {shape!r}; it is taken as one standard deviation")
+    own = canonical_q_unit(text)
+    if own and stated.names:
+        return dq * (q_factor(own) / q_factor(stated.names[0]))
+    if text and own is None and np.any(dq > 0):
+        problems.append(f"{file}: {data.name}/{names[0]}: the unit is {text!r}; 1/nm or 1/A is expected")
+    return dq
+
+
+def _energy(entry: Any, file: str) -> FileEnergy:
+    """Photon energy from the source (or monochromator) group of an entry."""
+    import h5py
+
+    groups = [*_find(entry, "SASsource", file), *_find(entry, "NXsource", file)]
+    groups += [*_find(entry, "NXmonochromator", file), *_find(entry, "NXbeam", file)]
+    probe = " ".join(
+        _text(d[()])
+        for g in groups
+        for n in ("probe", "radiation")
+        if isinstance(d := _child(g, n, file), h5py.Dataset)
+    )
+    for group in groups:
+        for name, kind in (
+            ("incident_energy", "energy"),
+            ("energy", "energy"),
+            ("incident_wavelength", "wavelength"),
+            ("wavelength", "wavelength"),
+        ):
+            found = _child(group, name, file)
+            if kind == "energy" and _is_class(group, "NXsource"):
+                continue  # there it is the energy of the stored electrons
+            if not isinstance(found, h5py.Dataset) or found.size != 1 or found.dtype.kind not in "fiu":
+                continue
+            value = np.ravel(found[()])[0]
+            if not math.isfinite(float(value)):
+                continue
+            # Shortest decimal that gives this number: its digits tell how precisely it was meant.
+            printed = np.format_float_positional(value, trim="-") if found.dtype.kind == "f" else str(value)
+            return photon_energy(probe, kind, printed, _text(found.attrs.get("units")), f"{group.name}/{name}")
+    return FileEnergy()
