@@ -67,7 +67,7 @@ def draw_profile(axes: Any, run: RunFolder, table: Table, *, strip: bool = True)
             )
         )
     steps = run.first("profile.family", "recipe.particle.profile") in ("shells", "core_shell", "homogeneous")
-    handles += _draw_bands(axes, bands, table, edges, "mid" if steps else None)
+    handles += _draw_bands(axes, bands, table, edges, steps=steps)
     handles.append(axes.stairs(x, edges, baseline=None, color=BLUE, linewidth=2, label="best x per shell"))
     handles += _draw_truth(axes, bands, table, edges)
     _shade_prior(axes, table, edges)
@@ -77,15 +77,13 @@ def draw_profile(axes: Any, run: RunFolder, table: Table, *, strip: bool = True)
     return handles
 
 
-def _draw_bands(axes: Any, bands: Table | None, table: Table, edges: FloatArray, step: str | None) -> list[Any]:
+def _draw_bands(axes: Any, bands: Table | None, table: Table, edges: FloatArray, *, steps: bool) -> list[Any]:
     handles = []
     for level, alpha in ((95, 0.20), (68, 0.38)):
         label = f"posterior, {level} %"
-        if bands is not None:
+        if bands is not None and not (steps and table.has(f"lo{level}", f"hi{level}")):
             r, low, high = bands.floats("r_nm"), bands.floats(f"lo{level}"), bands.floats(f"hi{level}")
-            handles.append(
-                axes.fill_between(r, low, high, color=BLUE, alpha=alpha, linewidth=0, label=label, step=step)
-            )
+            handles.append(axes.fill_between(r, low, high, color=BLUE, alpha=alpha, linewidth=0, label=label))
         elif table.has(f"lo{level}", f"hi{level}"):
             low, high = table.floats(f"lo{level}"), table.floats(f"hi{level}")
             handles.append(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from html import escape
+from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+
 from nanostrata.interfaces.figure_style import curve_styles
-from nanostrata.interfaces.formatting import as_float, decimals_for, format_interval, format_quantity
+from nanostrata.interfaces.formatting import as_float, decimals_for, format_interval, format_number, format_quantity
 from nanostrata.interfaces.report_html import cell, figure_html, html_table, number_or_dash, numbers_html
 from nanostrata.interfaces.run_folder import RunFolder, Table
 
@@ -64,12 +67,14 @@ def _energy_table(run: RunFolder) -> str:
         *(["q (1/nm)"] if q_known else []),
         "χ² / point",
         "runs test p",
-        "scale (68 %)",
+        "scale / mean (68 %)",
         "background",
     ]
     headers += ["Laue, predicted"] if laue else []
     headers += ["f′", "f″"] if anomalous else []
     rows = []
+    scales = table.floats("scale")
+    mean = float(np.nanmean(scales)) if np.isfinite(scales).any() else 1.0
     for row in table.rows():
         number = {n: as_float(v) for n, v in row.items()}
         name = styles[row["curve"]].name if row["curve"] in styles else row["curve"]
@@ -80,7 +85,7 @@ def _energy_table(run: RunFolder) -> str:
             *([f"{number['q_min']:.3g} – {number['q_max']:.3g}"] if q_known else []),
             number_or_dash(number.get("chi2_reduced", math.nan), 2),
             f"<b>{runs:.2g}: systematic</b>" if runs < 0.01 else number_or_dash(runs, 2),
-            _scale(number),
+            _scale(number, mean),
             number_or_dash(number.get("background", math.nan)),
             *([number_or_dash(number["background_laue"])] if laue else []),
         ]
@@ -137,11 +142,21 @@ def _curves_of_summary(run: RunFolder) -> Table | None:
     )
 
 
-def _scale(number: Mapping[str, float]) -> str:
+def _scale(number: Mapping[str, float], mean: float) -> str:
+    """Scale of a curve over the mean scale of all: what the beam normalisation left."""
+    number = {k: v / mean for k, v in number.items() if k.startswith("scale")}
     low, high = number.get("scale_lo68", math.nan), number.get("scale_hi68", math.nan)
     decimals = decimals_for((high - low) / 2) if high > low else None
     text = number_or_dash(number.get("scale", math.nan), decimals)
     return text if math.isnan(low) else f"{text} ({format_interval(low, high, decimals)})"
+
+
+def _short_path(run: RunFolder, file: str) -> str:
+    """Path of an input as the project file names it: relative to the project's folder."""
+    project = run.get("project_file")
+    if isinstance(project, str) and PurePath(file).is_relative_to(PurePath(project).parent):
+        return PurePath(file).relative_to(PurePath(project).parent).as_posix()
+    return file
 
 
 def shape_html(run: RunFolder) -> str:
@@ -167,9 +182,11 @@ def shape_html(run: RunFolder) -> str:
         )
     text = (
         "<p>The same data fitted with a sphere and with spheroids (unique axis over the other two: above 1 "
-        "prolate, below 1 oblate). A difference in χ² "
-        "of less than about 4 for one more parameter does not decide between shapes.</p>"
+        "prolate, below 1 oblate). A difference in χ² of less than about 10 for one more parameter does not decide "
+        "between shapes; nor does a larger one where a wider size distribution would do the same.</p>"
     )
+    truth = as_float(run.truth("aspect_ratio"))
+    text += "" if math.isnan(truth) else f"<p>Truth of the simulation: mean aspect ratio {format_number(truth, 2)}.</p>"
     headers = ["shape", "aspect ratio (95 %)", "χ²", "points", "χ² above the best"]
     return text + html_table(headers, rows, numeric=range(1, 5)) + numbers_html(run, ("shapes",))
 
@@ -188,7 +205,8 @@ def factors_html(run: RunFolder) -> str:
     for row in table.rows():
         cells.setdefault((row["element"], row["energy_kev"]), {})[row["table"]] = row
     rows = []
-    for (element, energy), by in cells.items():
+    order = list(dict.fromkeys(e for e, _ in cells))
+    for (element, energy), by in sorted(cells.items(), key=lambda c: (order.index(c[0][0]), as_float(c[0][1]))):
         values = [
             number_or_dash(as_float(by.get(n, {}).get(f)), 3) for f in ("f_prime", "f_double_prime") for n in names
         ]
@@ -214,23 +232,24 @@ def inputs_html(run: RunFolder) -> str:
     rows = []
     for row in rows_in:
         read, kept = as_float(row.get("points_read")), as_float(row.get("points_kept"))
-        dropped = "" if math.isnan(read) or math.isnan(kept) or read == kept else f" ({read - kept:.0f} left out)"
         digest = str(row.get("sha256") or "")
         notes = row.get("notes")
         rows.append(
             [
-                f"<code>{cell(row.get('file'))}</code>",
+                f"<code>{escape(_short_path(run, str(row.get('file') or '')))}</code>",
                 cell(row.get("role")),
                 cell(row.get("unit_read")),
-                "–" if math.isnan(kept) else f"{kept:.0f} of {number_or_dash(read, 0)}{dropped}",
+                f"{kept:.0f} of {read:.0f}" if read > 0 and kept >= 0 else "–",
                 cell("; ".join(map(str, notes)) if isinstance(notes, list) else notes),
                 f'<code title="{escape(digest)}">{escape(digest[:10])}</code>' if digest else "–",
             ]
         )
     headers = ["file", "read as", "unit in the file", "points used", "what was done", "sha256"]
-    notes = "".join(f"<li>{escape(str(n))}</li>" for n in run.get("notes") or [])
+    said = " ".join(row[4] for row in rows)
+    notes = "".join(f"<li>{escape(str(n))}</li>" for n in run.get("notes") or [] if escape(str(n)) not in said)
     table_text = (
-        html_table(headers, rows, head_column=False, classes={0: "file", 5: "sha"}) + numbers_html(run, ("inputs",))
+        html_table(headers, rows, head_column=False, classes={0: "file", 3: "sha", 5: "sha"})
+        + numbers_html(run, ("inputs",))
         if rows
         else ""
     )

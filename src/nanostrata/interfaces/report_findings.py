@@ -120,12 +120,11 @@ def _finding(finding: Mapping[str, Any]) -> str:
     sentence = _first(finding, "text", "sentence")
     improve = _first(finding, "improve")
     numbers = _numbers(finding.get("numbers"))
-    rests = f'<p class="aside"><b>Rests on:</b> {escape(numbers)}</p>' if numbers else ""
-    better = f'<p class="aside"><b>What would improve it:</b> {escape(improve)}</p>' if improve else ""
-    return (
-        f'<li class="finding {grade_class(grade)}"><div>{badge(grade)}</div><div><p '
-        f'class="sentence">{escape(sentence)}</p>{rests}{better}</div></li>'
-    )
+    asides = [f"<span><b>Rests on:</b> {escape(numbers)}</span>"] if numbers else []
+    asides += [f"<span><b>What would improve it:</b> {escape(improve)}</span>"] if improve else []
+    small = f'<p class="aside">{" ".join(asides)}</p>' if asides else ""
+    body = f'<div>{badge(grade)}</div><div><p class="sentence">{escape(sentence)}</p>{small}</div>'
+    return f'<li class="finding {grade_class(grade)}">{body}</li>'
 
 
 def _first(finding: Mapping[str, Any], *keys: str) -> str:

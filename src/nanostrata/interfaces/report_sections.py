@@ -90,13 +90,13 @@ def _shell_table(run: RunFolder, table: Table) -> str:
     if isinstance(shifts, list) and all(v is None for v in shifts):
         shifts = None
     truth = table.has("truth")
-    headers = ["shell", "from – to (nm)", "x", "95 %", "without smoothing, 95 %", "informed by"]
+    headers = ["shell", "from – to (nm)", "x", "95 %", "unsmoothed (95 %)", "informed by"]
     headers += (
         [f"with {escape(str(run.get('profile.table_systematic_table') or 'the other factor table'))}"]
         if isinstance(shifts, list)
         else []
     )
-    headers += ["truth"] if truth else []
+    headers += ["truth (✓ inside 95 %)"] if truth else []
     rows = []
     for k, row in enumerate(table.rows()):
         number = {n: as_float(v) for n, v in row.items()}
@@ -117,11 +117,17 @@ def _shell_table(run: RunFolder, table: Table) -> str:
                 "sigma": number["sigma"],
                 "interval95": [number.get("lo95"), number.get("hi95")],
             }
-            cells.append(f'<span class="inside">{truth_note(interval, row["truth"]).removeprefix("truth ")}</span>')
+            cells.append(_truth_mark(interval, row["truth"]))
         rows.append(cells)
-    return html_table(headers, rows, caption="Shells from the centre outwards", numeric=(1, 2, 3)) + numbers_html(
+    return html_table(headers, rows, caption="Shells from the centre outwards", numeric=(1, 2, 3, 4)) + numbers_html(
         run, ("profile",)
     )
+
+
+def _truth_mark(interval: Mapping[str, Any], truth: str) -> str:
+    """Truth with a tick or a cross: inside the 95 % interval or not."""
+    note = truth_note(interval, truth).removeprefix("truth ")
+    return note.replace(":", "").replace(" inside 95\u00a0%", "").replace(" outside 95\u00a0%", " outside")
 
 
 def _bare(number: Mapping[str, float]) -> str:

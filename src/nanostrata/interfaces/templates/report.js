@@ -6,11 +6,18 @@ function readParticle() {
   return holder ? JSON.parse(holder.textContent) : null;
 }
 
+function hasWebGL() {
+  // 3Dmol.js neither throws nor tells when there is no WebGL, so ask before.
+  const canvas = document.createElement("canvas");
+  return Boolean(canvas.getContext("webgl2") || canvas.getContext("webgl"));
+}
+
 function startViewer(data) {
   const stage = document.getElementById("viewer-stage");
   const message = document.getElementById("viewer-message");
   const say = (text) => { message.textContent = text; message.hidden = false; document.body.classList.add("no-webgl"); };
   if (typeof $3Dmol === "undefined") { say("The viewer could not be loaded. The still picture below shows the same particle."); return; }
+  if (!hasWebGL()) { say("This browser has no WebGL. The still picture below shows the same particle."); return; }
   let viewer = null;
   try {
     viewer = $3Dmol.createViewer(stage, { backgroundColor: "white", antialias: true, orthographic: true });
