@@ -53,7 +53,10 @@ def test_engines_fill_the_same_histogram():
     positions, species, weights = _cloud(2)
     q = np.linspace(0.0, 20.0, 30)
     np.testing.assert_allclose(
-        _binned(positions, species, weights, q, "numba"), _binned(positions, species, weights, q, "numpy"), rtol=1e-10, atol=1e-9
+        _binned(positions, species, weights, q, "numba"),
+        _binned(positions, species, weights, q, "numpy"),
+        rtol=1e-10,
+        atol=1e-9,
     )
 
 
@@ -109,7 +112,9 @@ def test_far_beyond_all_distances_only_self_terms_stay():
 def test_short_or_misshapen_histogram_is_refused():
     positions, species, weights = _cloud(7)
     with pytest.raises(ValueError, match="bins"):
-        debye.pair_histogram(positions, species, weights, N_SPECIES, 1e-3, np.zeros((5, debye.n_channels(N_SPECIES, 2))))
+        debye.pair_histogram(
+            positions, species, weights, N_SPECIES, 1e-3, np.zeros((5, debye.n_channels(N_SPECIES, 2)))
+        )
     with pytest.raises(ValueError, match="channels"):
         debye.pair_histogram(positions, species, weights, N_SPECIES, 1e-3, np.zeros((9000, 3)))
     with pytest.raises(ValueError, match="engine"):

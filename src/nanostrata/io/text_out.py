@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nanostrata.domain import ScatteringCurve
+from nanostrata.domain import FloatArray, ScatteringCurve
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -23,8 +23,15 @@ def write_text(path: Path, text: str) -> Path:
 
 def write_curve(path: Path, curve: ScatteringCurve, *, comments: Sequence[str] = ()) -> Path:
     """Write q (1/nm), intensity and sigma as columns under comments and the header ``# q(nm^-1) I sigma``."""
-    lines = [f"# {c}" for c in comments] + ["# q(nm^-1) I sigma"]
-    lines += [f"{q:.6f} {i:.6e} {s:.4e}" for q, i, s in zip(curve.q_inv_nm, curve.intensity, curve.sigma, strict=True)]
+    return write_columns(path, (curve.q_inv_nm, curve.intensity, curve.sigma), "q(nm^-1) I sigma", comments=comments)
+
+
+def write_columns(
+    path: Path, columns: tuple[FloatArray, FloatArray, FloatArray], header: str, *, comments: Sequence[str] = ()
+) -> Path:
+    """Write an axis, intensity and sigma as columns under comment lines, the last of which is the header."""
+    lines = [f"# {c}" for c in comments] + [f"# {header}"]
+    lines += [f"{q:.6f} {i:.6e} {s:.4e}" for q, i, s in zip(*columns, strict=True)]
     return write_text(path, "\n".join(lines) + "\n")
 
 

@@ -42,9 +42,7 @@ def bond_offsets(cell_nm: FloatArray, basis: FloatArray) -> list[IntArray]:
     return found
 
 
-def block(
-    cell_nm: FloatArray, basis: FloatArray, origin: FloatArray, reach_nm: float
-) -> tuple[FloatArray, tuple[int, ...]]:
+def block(cell_nm: FloatArray, basis: FloatArray, origin: FloatArray, reach_nm: float) -> FloatArray:
     """Sites of all cells that a sphere round the origin can touch.
 
     Parameters

@@ -21,6 +21,7 @@ from nanostrata.kernels.debye import (
     pair_histogram,
     pair_matrix,
     self_terms,
+    sharpened,
 )
 from nanostrata.kernels.multishell import sphere_phi
 
@@ -32,7 +33,7 @@ MediumModel: TypeAlias = Literal["sites", "body"]
 VACANCY = "X"
 _MU_NODES = 48
 _MAX_ORDER = 40
-_SMALL_COEFFICIENT = 1e-8
+_SMALL_COEFFICIENT = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,7 +122,7 @@ def pair_sums(
         The Gaussian of a site depends on its volume; it is interpolated between this many volumes (3: better than
         1e-6 of the intensity for volumes that differ by 20 %).
     bin_nm : float, optional
-        Histogram bin; default 2.5e-3 / q_max.
+        Histogram bin; default 4e-3 / q_max.
     engine : "auto", "numba" or "numpy"
 
     Raises
@@ -249,6 +250,7 @@ def _body_terms(
     polynomials = [np.asarray(eval_legendre(order, mu)) for order in range(0, _MAX_ORDER + 1, 2)]
     bodies = [_body_amplitude(m, q, mu) for m in models]
     coefficients = [_even_coefficients(b, polynomials, w) for b in bodies]
+    # one radius per atom, not pairs: twice the bin is as good
     step = 2.0 * BIN_TIMES_Q / max(float(q.max()), 1.0)
     n_bins = max(int(float(np.sqrt((m.positions_nm**2).sum(axis=1)).max()) / step) for m in models) + 3
     squared = sum((0.5 * (b**2) @ w for b in bodies), np.zeros(len(q)))
@@ -311,4 +313,4 @@ def _angular_histogram(
         high = t[here] - n[here]
         out[row] = np.bincount(n[here], p[here] * (1.0 - high), minlength=n_bins)
         out[row] += np.bincount(n[here] + 1, p[here] * high, minlength=n_bins)
-    return out
+    return sharpened(out.T).T

@@ -88,7 +88,7 @@ def scatter_file(
     q = np.linspace(q_min, q_max, points)
     intensity = scattering(model, load_factors(factors), kev, q, density, b_factor_nm2)
     lines = [",".join(["q_inv_nm", *(f"intensity_e2_{e}kev" for e in typed)])]
-    lines += [",".join([f"{x:.8g}", *(f"{v:.8e}" for v in row)]) for x, row in zip(q, intensity.T, strict=True)]
+    lines += [",".join([f"{x:.10g}", *(f"{v:.8e}" for v in row)]) for x, row in zip(q, intensity.T, strict=True)]
     text = "\n".join(lines) + "\n"
     return write_text(Path(out), text) if out is not None else text
 
@@ -107,7 +107,7 @@ def _energy(typed: str, problems: list[str]) -> float:
 
 
 def _medium(name: str, problems: list[str]) -> float:
-    from nanostrata.tables.media import load_medium
+    from nanostrata.models.materials import load_medium
 
     if name.strip().lower() == "none":
         return 0.0

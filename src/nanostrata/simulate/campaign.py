@@ -243,8 +243,16 @@ def _wide_angle(
     q = np.linspace(*truth.waxs_q_range_inv_nm, truth.waxs_points)
     # stratified draws are in random order, so the first ones are a fair sample; beyond 10 1/nm the displaced medium has
     # no intensity of its own left
-    sums: PairSums = pair_sums(atoms[: truth.waxs_particles], q, medium_model=None)
+    blur = truth.waxs_instrument_sigma_inv_nm
+    step = q[1] - q[0]
+    margin = int(4.0 * blur / step) + 1 if blur else 0
+    wide = q[0] + step * np.arange(-margin, len(q) + margin)
+    # q < 0 is mirrored: |q|
+    sums: PairSums = pair_sums(atoms[: truth.waxs_particles], np.abs(wide), medium_model=None)
     pure = unit * sums.intensity(factors, energy_kev, 0.0, truth.b_factor_nm2)
+    if blur:
+        kernel = np.exp(-0.5 * (step * np.arange(-margin, margin + 1) / blur) ** 2)
+        pure = np.convolve(pure, kernel / kernel.sum(), mode="valid")
     halo = 0.3 * float(pure.mean()) * (1.0 + np.exp(-((q - 13.5) ** 2) / (2.0 * 3.0**2)))
     return _measure(q, pure + halo, energy_kev, truth, rng, "waxs")
 

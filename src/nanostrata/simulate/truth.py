@@ -147,6 +147,8 @@ class Truth(Domain):
     b_factor_nm2 : Debye-Waller factor B, nm^2
     displaced_medium : "body" or "sites"
     lattice : "graded" or "mean"
+    saxs_points, saxs_q_range_inv_nm, waxs_points, waxs_q_range_inv_nm : grids of the other two curves
+    waxs_instrument_sigma_inv_nm : Gaussian broadening of the wide-angle curve, one standard deviation
     tem_particles, tem_reading_error_nm : size of the TEM list, and the error of each of its readings
     edx_error_percent : standard deviation of each EDX entry, atomic percent
     """
@@ -179,6 +181,7 @@ class Truth(Domain):
     saxs_q_range_inv_nm: tuple[float, float] = field(default=(0.15, 8.0))
     waxs_points: int = 300
     waxs_q_range_inv_nm: tuple[float, float] = field(default=(10.0, 45.0))
+    waxs_instrument_sigma_inv_nm: float = 0.0
 
     def __post_init__(self) -> None:
         problems = [*_number_problems(self), *self.profile.problems()]
@@ -209,6 +212,9 @@ def _number_problems(t: Truth) -> list[str]:
     between("fluorescence", 0.0, 1.0)
     between("volume_fraction", 1e-8, 0.5)
     between("b_factor_nm2", 0.0, 0.2, "1 angstrom^2 is 0.01 nm^2")
+    between("saxs_points", 5, 5000)
+    between("waxs_points", 5, 5000)
+    between("waxs_instrument_sigma_inv_nm", 0.0, 3.0)
     between("tem_particles", 2, 100000)
     between("tem_reading_error_nm", 0.0, 2.0)
     between("edx_error_percent", 1e-3, 20.0)
