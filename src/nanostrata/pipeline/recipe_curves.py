@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from nanostrata.errors import NanostrataError
 from nanostrata.pipeline.recipe_tables import Table
@@ -12,7 +12,17 @@ from nanostrata.pipeline.recipe_tables import Table
 __all__ = ["Asaxs", "AsaxsCurve", "BackgroundFile", "ContrastCurveTable", "Contrasts", "Saxs", "Slit"]
 
 Energy: TypeAlias = Annotated[float | None, Field(description="a photon energy in keV, 1 to 200")]
-QUnit: TypeAlias = Annotated[str | None, Field(description='"1/nm" or "1/angstrom"')]
+
+
+def _known_unit(v: str | None) -> str | None:
+    from nanostrata.io.units import canonical_q_unit
+
+    if v is not None and canonical_q_unit(v) is None:
+        raise ValueError(f'expected "1/nm" or "1/angstrom", got {v!r}')
+    return v
+
+
+QUnit: TypeAlias = Annotated[str | None, Field(description='"1/nm" or "1/angstrom"'), AfterValidator(_known_unit)]
 QRange: TypeAlias = Annotated[
     tuple[float, float] | None, Field(description="[low, high] in 1/nm with 0 <= low < high, two numbers")
 ]

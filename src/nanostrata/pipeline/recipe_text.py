@@ -176,10 +176,10 @@ def toml_problem(path: Path, text: str, error: tomllib.TOMLDecodeError) -> str:
 
 
 def near_miss(given: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?", or nothing when no known word is near."""
+    """Return " (did you mean 'x'?)", or nothing when no known word is near."""
     names = {k.lower(): k for k in known}
     close = difflib.get_close_matches(given.lower(), list(names), n=1, cutoff=0.6)
-    return f"; did you mean {names[close[0]]!r}?" if close else ""
+    return f" (did you mean {names[close[0]]!r}?)" if close else ""
 
 
 def key_path(location: Sequence[str | int]) -> str:
