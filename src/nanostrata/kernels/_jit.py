@@ -70,8 +70,10 @@ def numba_available() -> bool:
 @overload
 def jit(function: F, /) -> F: ...
 @overload
-def jit(*, fastmath: bool = ..., parallel: bool = ..., inline: str = ...) -> Callable[[F], F]: ...
-def jit(function: Any = None, /, *, fastmath: bool = False, parallel: bool = False, inline: str = "never") -> Any:
+def jit(*, fastmath: bool | set[str] = ..., parallel: bool = ..., inline: str = ...) -> Callable[[F], F]: ...
+def jit(
+    function: Any = None, /, *, fastmath: bool | set[str] = False, parallel: bool = False, inline: str = "never"
+) -> Any:
     """Compile a kernel on its first call, or leave it as it is when :func:`numba_available` says no.
 
     Division by zero gives inf or nan as in NumPy, and the interpreter lock is released while the kernel runs.
@@ -80,8 +82,9 @@ def jit(function: Any = None, /, *, fastmath: bool = False, parallel: bool = Fal
     ----------
     function : callable
         Given when the decorator is written without brackets.
-    fastmath : bool
-        Let the compiler reorder sums; results then differ in the last digits from machine to machine.
+    fastmath : bool or set of str
+        Let the compiler reorder sums; results then differ in the last digits from machine to machine. A set names
+        single permissions, for example ``{"reassoc", "contract"}``, which keep the meaning of NaN.
     parallel : bool
         Spread ``numba.prange`` loops over threads.
     inline : {"never", "always"}
