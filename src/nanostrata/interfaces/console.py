@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ __all__ = [
 
 _ASCII = str.maketrans(
     {
-        "±": "+-", "–": "-", "—": "-", "−": "-", "°": " deg ", "µ": "u", "μ": "u", "χ": "chi", "ρ": "rho",
+        "±": "+-", "–": "-", "—": "-", "−": "-", "°": "deg ", "µ": "u", "μ": "u", "χ": "chi", "ρ": "rho",
         "′": "'", "″": "''", "²": "2", "³": "3", "⁻": "-", "¹": "1", "⁴": "4", "×": "x", "·": "*", "…": "...",
         "≥": ">=", "≤": "<=", "≈": "~", "Å": "A", "å": "a", "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e",
         "“": '"', "”": '"', "‘": "'", "’": "'", "→": "->", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
@@ -50,9 +51,11 @@ def prepare_streams() -> None:
 
 def plain(text: str, stream: TextIO) -> str:
     """Text as the stream can show it: unchanged for UTF-8, else signs spelt in ASCII."""
-    if (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig"):
-        return text
-    return text.translate(_ASCII)
+    return text if _is_utf8(stream) else text.translate(_ASCII)
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").replace("_", "").startswith("utf8")
 
 
 def say(text: str = "") -> None:
@@ -105,20 +108,26 @@ def _finite(value: Any) -> Any:
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Write a table to stdout; as wide as the terminal, or as its contents where stdout is no terminal."""
+    """Write a table to stdout: as wide as the terminal, or as its contents where stdout is no terminal."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     out = sys.stdout
-    table = Table(title=plain(title, out) or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
-    for name, right in zip(columns, numeric, strict=True):
-        table.add_column(plain(name, out), justify="right" if right and rows else "left", overflow="fold")
+    lines = box.SIMPLE_HEAD if _is_utf8(out) else box.ASCII2
+    table = Table(box=lines, show_edge=False, pad_edge=False)
+    for i, name in enumerate(columns):
+        numeric = bool(rows) and all(_is_number(row[i]) for row in rows)
+        table.add_column(plain(name, out), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(plain(str(cell), out) for cell in row))
-    width = None if out.isatty() else 240
-    Console(file=out, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False).print(table)
+    text = io.StringIO()
+    width = shutil.get_terminal_size().columns if out.isatty() else 400
+    Console(file=text, width=width, markup=False, emoji=False, highlight=False, color_system=None).print(table)
+    say(title)
+    for line in text.getvalue().rstrip().split("\n"):
+        say("  " + line.rstrip())
+    say()
 
 
 def _is_number(text: str) -> bool:

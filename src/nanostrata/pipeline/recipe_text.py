@@ -239,8 +239,8 @@ def _texts(errors: list[Any], location: Location, table: Mapping[str, Any], mode
     if isinstance(value, bool):
         shown = str(value).lower()
     miss = near_miss(value, _words(errors)) if isinstance(value, str) else ""
-    number = _as_number(value)
-    unquoted = f"; write {value} without quotes" if number and "number" in expected else ""
+    wants_number = any(e["type"] in ("float_type", "int_type") for e in errors)
+    unquoted = f"; write {value} without quotes" if wants_number and _as_number(value) else ""
     return [f"{expected or errors[0]['msg']}, got {shown}{miss or unquoted}"]
 
 

@@ -1,0 +1,201 @@
+"""``nanostrata check``: shows what was understood of a project, before any fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from nanostrata.interfaces import console
+from nanostrata.pipeline.check_run import CheckReport, inspect_project
+
+__all__ = ["check_project", "report_json"]
+
+
+def check_project(project: Path, *, out: Path | None = None, as_json: bool = False) -> int:
+    """Show a project's files, factors, contrasts, warnings and problems.
+
+    Parameters
+    ----------
+    project : the project file
+    out : folder for ``check.html`` and ``check_curves.svg``; nothing is written without it
+    as_json : print JSON on stdout, nothing else
+
+    Returns
+    -------
+    int
+        0, or 2 when there is a problem that would stop a run.
+    """
+    report = inspect_project(project)
+    if as_json:
+        console.show_json(report_json(report))
+    else:
+        for title, columns, rows in _tables(report):
+            console.show_table(columns, rows, title=title)
+        for note in report.notes:
+            console.say(f"note: {note}")
+        for _, text in report.warnings:
+            console.warn(text)
+    if out is not None and report.recipe is not None:
+        page = _write_page(report, out)
+        console.progress()(f"wrote {page}")
+    if report.problems:
+        console.refuse(report.problems)
+        return 2
+    if not as_json:
+        console.say(f"ready: nanostrata run {project}")
+    return 0
+
+
+def report_json(report: CheckReport) -> dict[str, Any]:
+    """Return everything of a check as plain JSON types; complex numbers as [real, imaginary]."""
+    recipe = report.recipe
+    return {
+        "project_file": str(recipe.file) if recipe is not None else None,
+        "title": recipe.sample.title if recipe is not None else None,
+        "inputs": [dataclasses.asdict(f) for f in report.files],
+        "factors": [_plain(dataclasses.asdict(f)) for f in report.factors],
+        "contrast": [_plain(dataclasses.asdict(c)) for c in report.contrasts],
+        "first_minimum": [dataclasses.asdict(m) for m in report.minima],
+        "tem": None if report.sizes is None else {"mean_nm": report.sizes.mean_nm, "std_nm": report.sizes.std_nm},
+        "edx_mean_shell_fraction": report.mean_x,
+        "notes": list(report.notes),
+        "warnings": [{"code": c, "message": m, "stage": "read"} for c, m in report.warnings],
+        "problems": list(report.problems),
+    }
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: [v.real, v.imag] if isinstance(v, complex) else v for k, v in row.items()}
+
+
+def _tables(report: CheckReport) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Title, column names and rows of every table that has rows."""
+    recipe = report.recipe
+    if recipe is None:
+        return []
+    tables = [
+        (
+            recipe.sample.title,
+            ["role", "file", "energy (keV)", "unit of q", "q (1/nm)", "points", "dq"],
+            [
+                [
+                    f.role,
+                    _beside(f.file, recipe.root) + (f" : {f.entry}" if f.entry else ""),
+                    "-" if f.energy_kev is None else f"{f.energy_kev:.4f}",
+                    f.unit_read or "-",
+                    "-" if f.q_min_inv_nm is None else f"{f.q_min_inv_nm:.4g} to {f.q_max_inv_nm:.4g}",
+                    f"{f.points_kept} of {f.points_read}" if f.points_read else "-",
+                    "yes" if f.resolution else "-",
+                ]
+                for f in report.files
+            ],
+        ),
+        (
+            f"f' and f'' in electrons ({recipe.asaxs.factors} is used)" if recipe.asaxs is not None else "",
+            ["energy (keV)", "element", "f' chantler", "f' cromer-liberman", "f'' chantler", "f'' cromer-liberman"],
+            [
+                [f"{f.energy_kev:.4f}", f.element]
+                + [
+                    f"{v:.3f}"
+                    for v in (f.chantler.real, f.cromer_liberman.real, f.chantler.imag, f.cromer_liberman.imag)
+                ]
+                for f in report.factors
+            ],
+        ),
+        (
+            f"Excess electron density against the medium ({report.contrasts[0].medium:.1f} e/nm3), real part"
+            if report.contrasts
+            else "",
+            ["energy (keV)", "core (e/nm3)", "shell (e/nm3)", "shell / core"],
+            [
+                [f"{c.energy_kev:.4f}", f"{c.core_excess.real:.1f}"]
+                + (
+                    ["-", "-"]
+                    if c.shell_excess is None
+                    else [f"{c.shell_excess.real:.1f}", _ratio(c.shell_excess, c.core_excess)]
+                )
+                for c in report.contrasts
+            ],
+        ),
+        (
+            "First minimum of I q^4",
+            ["curve", "energy (keV)", "q (1/nm)", "sigma (1/nm)"],
+            [
+                [
+                    m.label,
+                    "-" if m.energy_kev is None else f"{m.energy_kev:.4f}",
+                    f"{m.q_inv_nm:.4f}",
+                    f"{m.sigma_inv_nm:.4f}",
+                ]
+                for m in report.minima
+            ],
+        ),
+        ("TEM and EDX", ["quantity", "value"], _other_rows(report)),
+    ]
+    return [t for t in tables if t[2]]
+
+
+def _ratio(shell: complex, core: complex) -> str:
+    return f"{shell.real / core.real:.4f}" if core.real else "-"
+
+
+def _other_rows(report: CheckReport) -> list[list[str]]:
+    rows = []
+    if report.sizes is not None:
+        s = report.sizes
+        rows.append(["mean diameter (nm)", f"{s.mean_nm:.3f} ± {s.mean_sigma_nm:.3f}"])
+        rows.append(["standard deviation of the diameter (nm)", f"{s.std_nm:.3f} ± {s.std_sigma_nm:.3f}"])
+        if s.aspect_ratio is not None:
+            rows.append(["aspect ratio", f"{s.aspect_ratio:.3f} ± {s.aspect_sigma or 0.0:.3f}"])
+    if report.mean_x is not None:
+        rows.append(["mean x from EDX", f"{report.mean_x[0]:.3f} ± {report.mean_x[1]:.3f}"])
+    return rows
+
+
+def _beside(file: str, root: Path) -> str:
+    """Name of a file relative to the project's folder, where it lies in it."""
+    path = Path(file)
+    return str(path.relative_to(root)) if path.is_relative_to(root) else file
+
+
+def _write_page(report: CheckReport, out: Path) -> Path:
+    """Write ``check.html`` (one file that loads nothing) and its picture."""
+    import base64
+
+    from nanostrata.interfaces.check_figures import draw_check
+    from nanostrata.interfaces.report_html import html_table, page
+
+    assert report.recipe is not None
+    body = [f"<h1>{escape(report.recipe.sample.title)}</h1><p>What was read; nothing is fitted.</p>"]
+    for heading, items in (
+        ("Problems", report.problems),
+        ("Warnings", [m for _, m in report.warnings]),
+        ("Notes", report.notes),
+    ):
+        if items:
+            body.append(f"<h2>{heading}</h2><ul>{''.join(f'<li>{escape(i)}</li>' for i in items)}</ul>")
+    if report.curves:
+        svg = draw_check(report.curves, report.minima)
+        _write(out / "check_curves.svg", svg)
+        source = base64.b64encode(svg.encode()).decode("ascii")
+        body.append(
+            f'<figure class="wide"><img src="data:image/svg+xml;base64,{source}" alt="curves as read, intensity times '
+            'q to the fourth power, and the first minimum against energy"></figure>'
+        )
+    for title, columns, rows in _tables(report):
+        cells = [[escape(c) for c in row] for row in rows]
+        body.append(f"<h2>{escape(title)}</h2>{html_table([escape(c) for c in columns], cells)}")
+    simulated = (report.recipe.root / "truth.json").is_file()
+    frame = f'<div class="frame"><main>{"".join(body)}</main></div>'
+    return _write(out / "check.html", page(f"check: {report.recipe.sample.title}", frame, simulated=simulated))
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(draft, path)
+    return path

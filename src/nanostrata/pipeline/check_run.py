@@ -1,0 +1,352 @@
+"""The command ``check``: read everything that a project names, fit nothing, find every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanostrata.domain import ScatteringCurve, SizeDistribution
+from nanostrata.errors import NanostrataError
+from nanostrata.models.density import SolidSolution
+from nanostrata.pipeline import gather
+from nanostrata.pipeline.propose import energy_from_name
+from nanostrata.pipeline.recipe import Recipe, read_recipe
+
+__all__ = ["CheckReport", "ContrastRow", "FactorRow", "FileRow", "MinimumRow", "inspect_project"]
+
+_FIRST_MINIMUM = 4.4934  # first root of tan u = u: q R at the first minimum of a sphere
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRow:
+    """What was understood of one file; q in 1/nm, energy in keV."""
+
+    role: str
+    file: str
+    label: str
+    entry: str
+    unit_read: str
+    q_min_inv_nm: float | None
+    q_max_inv_nm: float | None
+    energy_kev: float | None
+    points_read: int
+    points_kept: int
+    resolution: bool
+    sha256: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorRow:
+    """f' and f'' of one element at one energy from both tables, electrons."""
+
+    element: str
+    energy_kev: float
+    chantler: complex
+    cromer_liberman: complex
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastRow:
+    """Excess electron densities at one energy, e/nm^3."""
+
+    energy_kev: float
+    core_excess: complex
+    shell_excess: complex | None
+    medium: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinimumRow:
+    """First minimum of I q^4 of one curve, 1/nm."""
+
+    label: str
+    energy_kev: float | None
+    q_inv_nm: float
+    sigma_inv_nm: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckReport:
+    """Everything that was understood, and everything that is wrong.
+
+    Attributes
+    ----------
+    problems : stop a run
+    warnings : do not stop it: (code, sentence)
+    notes : what was converted, left out or assumed
+    """
+
+    recipe: Recipe | None = None
+    files: tuple[FileRow, ...] = ()
+    factors: tuple[FactorRow, ...] = ()
+    contrasts: tuple[ContrastRow, ...] = ()
+    minima: tuple[MinimumRow, ...] = ()
+    curves: tuple[ScatteringCurve, ...] = ()
+    sizes: SizeDistribution | None = None
+    mean_x: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def inspect_project(path: Path) -> CheckReport:
+    """Read a project and all its files.
+
+    Returns
+    -------
+    CheckReport
+        Never raises for what is wrong with the project: every problem is in it.
+    """
+    try:
+        recipe, problems = read_recipe(path)
+    except NanostrataError as error:
+        return CheckReport(problems=error.problems)
+    notes: list[str] = []
+    missing = {name for _, name in recipe.named_files() if not (recipe.root / name).is_file()}
+    solid = _solid(recipe, problems)
+    read_problems: list[str] = []
+    curves, _ = gather._curves(recipe, read_problems, notes)
+    saxs = gather._saxs(recipe, read_problems)
+    sizes = gather._sizes(recipe, read_problems, notes)
+    composition, mean_x = gather._composition(recipe, solid, read_problems, notes)
+    # files that do not exist were named with their line before; their readers need not say it again
+    problems += [p for p in read_problems if not any(p.startswith(f"{recipe.root / name}:") for name in missing)]
+    warnings: list[tuple[str, str]] = []
+    factors, contrasts = _physics(recipe, solid, curves, problems, warnings)
+    minima = _look_at(recipe, curves, sizes, problems, warnings)
+    return CheckReport(
+        recipe=recipe,
+        files=(*(_curve_row(_role(recipe), c) for c in curves), *_other_rows(saxs, sizes, composition)),
+        factors=factors,
+        contrasts=contrasts,
+        minima=minima,
+        curves=tuple(curves),
+        sizes=sizes,
+        mean_x=mean_x,
+        notes=tuple(dict.fromkeys(notes)),
+        warnings=tuple(dict.fromkeys(warnings)),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _solid(recipe: Recipe, problems: list[str]) -> SolidSolution | None:
+    try:
+        return gather.materials(recipe)
+    except NanostrataError as error:
+        problems += [f"{recipe.file}: {p}" for p in error.problems]
+        return None
+
+
+def _role(recipe: Recipe) -> str:
+    return "asaxs" if recipe.asaxs is not None else "contrast"
+
+
+def _curve_row(role: str, c: ScatteringCurve) -> FileRow:
+    return FileRow(
+        role=role, file=c.origin.file, label=c.label, entry=c.origin.entry, unit_read=c.origin.unit_read,
+        q_min_inv_nm=float(c.q_inv_nm[0]), q_max_inv_nm=float(c.q_inv_nm[-1]), energy_kev=c.energy_kev,
+        points_read=c.origin.points_read, points_kept=c.origin.points_kept, resolution=c.dq_inv_nm is not None,
+        sha256=c.origin.sha256, notes=c.origin.notes,
+    )  # fmt: skip
+
+
+def _other_rows(saxs: ScatteringCurve | None, sizes: Any, composition: Any) -> list[FileRow]:
+    rows = [] if saxs is None else [_curve_row("saxs", saxs)]
+    for role, thing in (("tem", sizes), ("edx", composition)):
+        origin: Any = thing.origin if thing is not None else None
+        if origin is not None and origin.file:
+            rows.append(
+                FileRow(
+                    role=role,
+                    file=origin.file,
+                    label=role,
+                    entry="",
+                    unit_read=origin.unit_read,
+                    q_min_inv_nm=None,
+                    q_max_inv_nm=None,
+                    energy_kev=None,
+                    points_read=origin.points_read,
+                    points_kept=origin.points_kept,
+                    resolution=False,
+                    sha256=origin.sha256,
+                    notes=origin.notes,
+                )
+            )
+    return rows
+
+
+def _physics(
+    recipe: Recipe,
+    solid: SolidSolution | None,
+    curves: Sequence[ScatteringCurve],
+    problems: list[str],
+    warnings: list[tuple[str, str]],
+) -> tuple[tuple[FactorRow, ...], tuple[ContrastRow, ...]]:
+    """Factors of both tables and excess densities at the energies of the project; energies that cannot be used."""
+    if recipe.asaxs is None:
+        return (), ()
+    from nanostrata.tables.factors import check_energies, load_factors
+
+    energies = list(dict.fromkeys(_energies(recipe, curves, problems, warnings)))
+    if solid is None or not energies:
+        return (), ()
+    resolution = recipe.asaxs.energy_resolution_ev
+    tables = [load_factors(n, energy_resolution_ev=resolution) for n in ("chantler", "cromer-liberman")]
+    chosen = tables[0] if recipe.asaxs.factors == "chantler" else tables[1]
+    try:
+        check_energies(solid.elements, energies, chosen)
+    except NanostrataError as error:
+        problems += [f"{recipe.file}: asaxs.curves: {p}" for p in error.problems]
+    _check_edge(recipe, solid, energies, problems, warnings)
+    factors = tuple(
+        FactorRow(
+            element=e, energy_kev=kev, chantler=tables[0].anomalous(e, kev), cromer_liberman=tables[1].anomalous(e, kev)
+        )
+        for kev in energies
+        for e in solid.elements
+    )
+    medium = solid.medium.electron_density_e_nm3
+    contrasts = []
+    for kev in energies:
+        core, shell = (complex(v) - medium for v in solid.electron_density(np.array([0.0, 1.0]), chosen, kev))
+        contrasts.append(
+            ContrastRow(
+                energy_kev=kev, core_excess=core, shell_excess=None if solid.shell is None else shell, medium=medium
+            )
+        )
+    return factors, tuple(contrasts)
+
+
+def _energies(
+    recipe: Recipe, curves: Sequence[ScatteringCurve], problems: list[str], warnings: list[tuple[str, str]]
+) -> list[float]:
+    """Energies of the curves: as read, else as declared; those that nobody states are problems."""
+    assert recipe.asaxs is not None
+    read = {(c.origin.file, c.origin.entry): c.energy_kev for c in curves}
+    found = []
+    for i, entry in enumerate(recipe.asaxs.curves):
+        file = str(recipe.root / entry.file)
+        same = [
+            v
+            for (name, which), v in read.items()
+            if name == file and (entry.entry is None or str(entry.entry) == which)
+        ]
+        energy = entry.energy_kev if entry.energy_kev is not None else (same[0] if same else None)
+        named = energy_from_name(Path(entry.file).name)
+        key = f"{recipe.file}: asaxs.curves[{i}].energy_kev"
+        if energy is None and (same or not read):
+            problems.append(
+                f"{key}: missing, and {entry.file} does not state a photon energy; write energy_kev = "
+                + (f"{named:g} (from the file's name?)" if named else "the energy in keV")
+            )
+        elif energy is not None:
+            found.append(energy)
+            if named is not None and abs(named - energy) > 0.002 * energy:
+                warnings.append(
+                    ("energy_name", f"{key}: {energy:g} keV, but the name of {entry.file} says {named:g} keV")
+                )
+    if len(set(found)) == 1 and not problems:
+        warnings.append(
+            (
+                "one_energy",
+                f"{recipe.file}: asaxs.curves: one energy only; what its contrast does not tell, TEM and EDX must",
+            )
+        )
+    return found
+
+
+def _check_edge(
+    recipe: Recipe, solid: SolidSolution, energies: list[float], problems: list[str], warnings: list[tuple[str, str]]
+) -> None:
+    assert recipe.asaxs is not None
+    if recipe.asaxs.edge is None:
+        return
+    from nanostrata.tables.factors import parse_edge
+
+    element, shell, edge = parse_edge(recipe.asaxs.edge)
+    key = f"{recipe.file}: asaxs.edge"
+    if element not in solid.elements:
+        problems.append(
+            f"{key}: {element} is in neither material ({', '.join(solid.elements)}); correct the edge or the formulas"
+        )
+    elif min(abs(e - edge) for e in energies) > 0.3:
+        near = min(energies, key=lambda e: abs(e - edge))
+        warnings.append(
+            (
+                "far_from_edge",
+                f"{key}: {element} {shell} is at {edge:.4f} keV, the nearest energy {near:g} keV: hardly any resonance",
+            )
+        )
+
+
+def _look_at(
+    recipe: Recipe,
+    curves: Sequence[ScatteringCurve],
+    sizes: SizeDistribution | None,
+    problems: list[str],
+    warnings: list[tuple[str, str]],
+) -> tuple[MinimumRow, ...]:
+    """Stated errors against scatter, low q, first minima, and whether the curves belong together."""
+    from nanostrata.stages.inspect_curves import first_minimum, low_q_verdict, sigma_against_scatter, sisters_agree
+
+    table = recipe.asaxs or recipe.contrasts
+    assert table is not None
+    rows = []
+    for curve in curves:
+        scatter = sigma_against_scatter(curve)
+        if scatter.verdict in ("too small", "too large"):
+            warnings.append(("sigma", scatter.message))
+        low = low_q_verdict(curve, uniform_contrast=recipe.asaxs is not None)
+        if low.verdict in ("aggregates", "interactions"):
+            warnings.append((low.verdict, low.message))
+        minimum = first_minimum(curve)
+        if minimum is not None:
+            rows.append(
+                MinimumRow(
+                    label=curve.label,
+                    energy_kev=curve.energy_kev,
+                    q_inv_nm=minimum.q_inv_nm,
+                    sigma_inv_nm=minimum.sigma_inv_nm,
+                )
+            )
+        if table.smearing == "dq" and curve.dq_inv_nm is None:
+            problems.append(
+                f'{curve.origin.file}: smearing = "dq" needs a fourth column dq; add it, or write smearing = "none"'
+            )
+        if table.scale == "absolute" and curve.intensity_unit != "1/cm":
+            warnings.append(
+                (
+                    "absolute_scale",
+                    f'{curve.origin.file}: scale = "absolute" needs 1/cm, and the file does not say that it is',
+                )
+            )
+    for sister in sisters_agree(curves, same_scale=recipe.asaxs is not None and table.scale == "common"):
+        if sister.code == "q_unit":
+            problems.append(sister.message)
+        else:
+            warnings.append((sister.code, sister.message))
+    _check_size(recipe, rows, sizes, warnings)
+    return tuple(rows)
+
+
+def _check_size(
+    recipe: Recipe, minima: list[MinimumRow], sizes: SizeDistribution | None, warnings: list[tuple[str, str]]
+) -> None:
+    """Compare TEM with the sphere of the first minimum: a factor of 1.5 or more is no physics but a unit."""
+    if sizes is None or not minima or recipe.asaxs is None:
+        return
+    diameter = 2.0 * _FIRST_MINIMUM / float(np.median([m.q_inv_nm for m in minima]))
+    ratio = max(diameter / sizes.mean_nm, sizes.mean_nm / diameter)
+    if ratio > 1.5:
+        warnings.append(
+            (
+                "tem_against_minimum",
+                f"[tem] says {sizes.mean_nm:.3g} nm, the first minimum of the curves a sphere of {diameter:.3g} nm: "
+                "look at the units of both, and at the curves",
+            )
+        )
