@@ -205,7 +205,7 @@ def make_family(profile: str, shells: int, *, smoothness: bool = True, smooth_sd
     RecipeError
         For a name that is not known.
     """
-    fine = shells * max(2, round(15 / shells)) if shells < 12 else shells
+    fine = shells * max(2, round(10 / shells)) if shells < 10 else shells
     if profile == "shells":
         return Shells(n=shells, smooth_sd=smooth_sd if smoothness else None)
     if profile == "homogeneous":

@@ -22,7 +22,8 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         "seed": r.seed,
         "preset": r.preset,
         "sample": {"title": r.recipe.sample.title, "medium": _plain(r.recipe.sample.medium)},
-        "project_file": str(r.recipe.file),
+        "project_file": r.recipe.file.name,
+        "recipe": r.recipe.model_dump(mode="json", exclude_none=True),
         "simulated": (r.recipe.root / "truth.json").is_file(),
         "inputs": _inputs(r),
         "notes": list(r.inputs.notes),
@@ -221,7 +222,20 @@ def _contrasts(fit: ContrastFit) -> dict[str, Any]:
 
 
 def _achieved(r: Reconstruction) -> list[float] | None:
-    """Share of the sites of each shell that the built particle's atoms occupy as shell material, from its own report."""
-    assert r.atoms is not None
-    found = [r.atoms.info.get(f"shell_fraction_{k}") for k in range(int(r.recipe.particle.shells))]
-    return [float(v) for v in found if v is not None] or None
+    """Share of shell material among the sites of each shell of the built particle; None where it cannot be counted."""
+    atoms, solid = r.atoms, r.solid
+    assert atoms is not None
+    if solid is None or solid.shell is None or not len(atoms.shell_index):
+        return None
+    only_shell = [e for e in solid.shell.composition if e not in solid.core.composition]
+    if not only_shell:
+        return None
+    element = only_shell[0]
+    symbols = np.array(atoms.symbols)
+    sublattices = len(solid.sublattices(np.array([0.5])))
+    out = []
+    for k in np.unique(atoms.shell_index):
+        here = atoms.shell_index == k
+        sites = here.sum() / sublattices
+        out.append(float((symbols[here] == element).sum() / solid.shell.composition[element] / sites))
+    return out

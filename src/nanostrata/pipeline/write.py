@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,9 @@ def write_run(r: Reconstruction, run_dir: Path) -> dict[str, Any]:
     summary = summarise(r)
     truth = _truth(r)
     _tables(r, run_dir / "tables", truth, summary)
+    if truth:
+        # the truth of simulated data travels with the run, so that the report can draw it wherever the folder goes
+        write_text(run_dir / "truth.json", json.dumps(truth, indent=1, ensure_ascii=False) + "\n")
     if r.atoms is not None:
         from nanostrata.io.structures import write_extxyz
 
@@ -257,9 +261,8 @@ def _fit_tables(r: Reconstruction, folder: Path) -> None:
     for c, curve in zip(fit.curves, r.inputs.curves, strict=True):
         found = first_minimum(curve)
         if found is not None:
-            near = np.abs(c.q_inv_nm - found.q_inv_nm) < 0.35 * found.q_inv_nm
-            model = float(c.q_inv_nm[near][np.argmin(c.fit[near])]) if near.any() else None
-            minima.append([c.energy_kev, found.q_inv_nm, found.sigma_inv_nm, model])
+            model = first_minimum(replace(curve, intensity=c.fit))
+            minima.append([c.energy_kev, found.q_inv_nm, found.sigma_inv_nm, None if model is None else model.q_inv_nm])
     write_csv(folder / "first_minimum.csv", ["energy_kev", "q_min_inv_nm", "sigma_inv_nm", "model_q_min_inv_nm"], minima)
 
 
