@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 
-@jit()
+@jit(fastmath={"contract"})
 def quadratic_form(table_t: Any, contrast: Any, out: Any) -> None:
     r"""Intensity of every energy from the packed pair table.
 
@@ -26,23 +26,30 @@ def quadratic_form(table_t: Any, contrast: Any, out: Any) -> None:
     contrast : (n_energy, n_shell) complex, e/nm^3
     out : (n_energy, n_q) float, overwritten, e^2
     """
-    n_q = table_t.shape[1]
+    n_pair, n_q = table_t.shape
     n_energy, n = contrast.shape
+    c = np.empty(n_pair)
+    single = n_pair % 5
     for e in range(n_energy):
+        i = 0
+        for k in range(n):
+            for m in range(k, n):
+                c[i] = contrast[e, k].real * contrast[e, m].real + contrast[e, k].imag * contrast[e, m].imag
+                i += 1
         row = out[e]
         for q in range(n_q):
             row[q] = 0.0
-        i = 0
-        for k in range(n):
-            re = contrast[e, k].real
-            im = contrast[e, k].imag
-            for m in range(k, n):
-                c = re * contrast[e, m].real + im * contrast[e, m].imag
-                pair = table_t[i]
-                # the contiguous loop over q is the innermost one: it has no sum to carry, so it vectorises
-                for q in range(n_q):
-                    row[q] += c * pair[q]
-                i += 1
+        # the loop over q is the innermost one: contiguous and without a sum to carry, so it vectorises. Five pairs at
+        # a time write the row a fifth as often; five shells have 15 pairs
+        for j in range(single):
+            one, t = c[j], table_t[j]
+            for q in range(n_q):
+                row[q] += one * t[q]
+        for j in range(single, n_pair, 5):
+            c0, c1, c2, c3, c4 = c[j], c[j + 1], c[j + 2], c[j + 3], c[j + 4]
+            t0, t1, t2, t3, t4 = table_t[j], table_t[j + 1], table_t[j + 2], table_t[j + 3], table_t[j + 4]
+            for q in range(n_q):
+                row[q] += c0 * t0[q] + c1 * t1[q] + c2 * t2[q] + c3 * t3[q] + c4 * t4[q]
 
 
 def quadratic_form_numpy(table_t: FloatArray, contrast: ComplexArray, out: FloatArray) -> None:

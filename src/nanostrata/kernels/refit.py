@@ -183,8 +183,8 @@ def _weigh(
 @jit()
 def bounded_refits(
     data: Any, sigma: Any, start: Any, lower: Any, upper: Any, poly: Any, dpoly: Any, core: Any, shell: Any,
-    medium: Any, d_core: float, d_shell: float, column: Any, table: Any, factor: Any, curve: Any, offset: Any, n_shell: int,
-    fit_scale: bool, fit_constant: bool, prior: Any, max_iterations: int, out: Any, chi2: Any,
+    medium: Any, d_core: float, d_shell: float, column: Any, table: Any, factor: Any, curve: Any, offset: Any,
+    n_shell: int, fit_scale: bool, fit_constant: bool, prior: Any, max_iterations: int, out: Any, chi2: Any,
 ) -> int:  # fmt: skip
     r"""Bounded Levenberg-Marquardt for every row of ``data`` (d, p); returns the number of model evaluations.
 

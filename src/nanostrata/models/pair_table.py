@@ -186,9 +186,9 @@ class PairTable:
         PhysicsError
             When the number of compositions is not that of the shells.
         """
-        if x.shape != self.fractions.shape:
+        if len(x) != len(self.fractions):
             raise PhysicsError(f"x: expected ({self.n_shell},), got {x.shape}; give one composition per shell")
-        out = np.empty((f_core.shape[0], self.table_t.shape[1]))
+        out = np.empty((len(f_core), len(self.q_inv_nm)))
         if self.engine == "numba":
             kernels.mixture_form(self.table_t, x, volume_poly, f_core, f_shell, medium_e_nm3, out)
         else:
