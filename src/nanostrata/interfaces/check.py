@@ -32,6 +32,8 @@ def check_project(project: Path, *, out: Path | None = None, as_json: bool = Fal
     if as_json:
         console.show_json(report_json(report))
     else:
+        if report.recipe is not None:
+            console.say(report.recipe.sample.title + "\n")
         for title, columns, rows in _tables(report):
             console.show_table(columns, rows, title=title)
         for note in report.notes:
@@ -78,7 +80,7 @@ def _tables(report: CheckReport) -> list[tuple[str, list[str], list[list[str]]]]
         return []
     tables = [
         (
-            recipe.sample.title,
+            "Files",
             ["role", "file", "energy (keV)", "unit of q", "q (1/nm)", "points", "dq"],
             [
                 [
@@ -169,28 +171,35 @@ def _write_page(report: CheckReport, out: Path) -> Path:
     from nanostrata.interfaces.report_html import html_table, page
 
     assert report.recipe is not None
-    body = [f"<h1>{escape(report.recipe.sample.title)}</h1><p>What was read; nothing is fitted.</p>"]
+    blocks: list[tuple[str, str]] = []
     for heading, items in (
         ("Problems", report.problems),
         ("Warnings", [m for _, m in report.warnings]),
         ("Notes", report.notes),
     ):
         if items:
-            body.append(f"<h2>{heading}</h2><ul>{''.join(f'<li>{escape(i)}</li>' for i in items)}</ul>")
+            blocks.append((heading, f"<ul>{''.join(f'<li>{escape(i)}</li>' for i in items)}</ul>"))
     if report.curves:
         svg = draw_check(report.curves, report.minima)
         _write(out / "check_curves.svg", svg)
         source = base64.b64encode(svg.encode()).decode("ascii")
-        body.append(
-            f'<figure class="wide"><img src="data:image/svg+xml;base64,{source}" alt="curves as read, intensity times '
-            'q to the fourth power, and the first minimum against energy"></figure>'
+        alt = "curves as read, intensity times q to the fourth power, and the first minimum against energy"
+        blocks.append(
+            ("Curves", f'<figure class="wide"><img src="data:image/svg+xml;base64,{source}" alt="{alt}"></figure>')
         )
     for title, columns, rows in _tables(report):
         cells = [[escape(c) for c in row] for row in rows]
-        body.append(f"<h2>{escape(title)}</h2>{html_table([escape(c) for c in columns], cells)}")
-    simulated = (report.recipe.root / "truth.json").is_file()
-    frame = f'<div class="frame"><main>{"".join(body)}</main></div>'
-    return _write(out / "check.html", page(f"check: {report.recipe.sample.title}", frame, simulated=simulated))
+        blocks.append((title, html_table([escape(c) for c in columns], cells)))
+    contents = "".join(f'<li><a href="#part{i}">{escape(h)}</a></li>' for i, (h, _) in enumerate(blocks))
+    sections = "".join(f'<section id="part{i}"><h2>{escape(h)}</h2>{b}</section>' for i, (h, b) in enumerate(blocks))
+    simulated = "The data are simulated. " if (report.recipe.root / "truth.json").is_file() else ""
+    title = escape(report.recipe.sample.title)
+    body = (
+        f'<div class="frame"><nav class="contents" aria-label="Contents"><ol>{contents}</ol></nav><main>'
+        f'<header class="title"><h1>{title}</h1><p class="subtitle">{simulated}What was read; nothing is fitted.</p>'
+        f"</header>{sections}</main></div>"
+    )
+    return _write(out / "check.html", page(f"check: {title}", body, simulated=False))
 
 
 def _write(path: Path, text: str) -> Path:

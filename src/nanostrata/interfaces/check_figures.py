@@ -51,6 +51,7 @@ def draw_check(curves: Sequence[ScatteringCurve], minima: Sequence[MinimumRow]) 
         left.set_xscale("log")
         left.set_yscale("log")
         log_ticks(left.yaxis)
+        _plain_ticks(left.xaxis)
         left.set_title("as read")
         middle.set_title("I q\u2074")
         if panels == 3:
@@ -74,6 +75,15 @@ def _curve(left: Any, middle: Any, curve: ScatteringCurve, i: int) -> Any:
     left.vlines(q[positive], low, y[positive] + sigma[positive], color=look["color"], linewidth=0.5)
     middle.plot(q[keep], y[keep] * q[keep] ** 4, **look)
     return line
+
+
+def _plain_ticks(axis: Any) -> None:
+    """Numbers as 0.5, 1, 2 on a logarithmic axis that spans little more than a decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _minima(axes: Any, rows: Sequence[MinimumRow]) -> None:
