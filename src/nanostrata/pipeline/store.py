@@ -75,9 +75,9 @@ def software() -> dict[str, str]:
 class Store:
     """Results of stages by what they depend on, in ``RUN/.store``.
 
-    A result is found again when the stage, its version, the software and everything in ``key_parts`` (digests of inputs,
-    recipe, seed) are the same. An entry appears under its name only when it is complete; one that cannot be read is
-    computed again, aloud.
+    A result is found again when the stage, its version, the software and everything in ``key_parts`` (digests of
+    inputs, recipe, seed) are the same. An entry appears under its name only when it is complete; one that cannot be
+    read is computed again, aloud.
 
     Parameters
     ----------

@@ -104,8 +104,9 @@ def _encode(value: object, arrays: list[NDArray[Any]], where: str) -> Any:
         encoded = {name: _encode(v, arrays, f"{where}.{name}") for name, v in fields.items()}
         return {"domain": f"{kind.__module__}:{kind.__qualname__}", "fields": encoded}
     raise TypeError(
-        f"{where}: a {type(value).__module__}.{type(value).__qualname__} cannot be stored; stages return domain objects "
-        "(frozen dataclasses derived from nanostrata.domain.base.Domain), arrays, lists, tuples, dicts, numbers and text"
+        f"{where}: a {type(value).__module__}.{type(value).__qualname__} cannot be stored; stages return domain "
+        "objects (frozen dataclasses derived from nanostrata.domain.base.Domain), arrays, lists, tuples, dicts, "
+        "numbers and text"
     )
 
 
