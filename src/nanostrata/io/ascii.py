@@ -100,8 +100,9 @@ def read_text_curve(file: str, data: bytes) -> RawCurve:
     body = [x for x in lines[start:] if not x.comment]
     if columns > 4:
         raise DataError(
-            f"{file}: {columns} columns from line {lines[start].number} on; 2 to 4 are expected (q, intensity, sigma, dq), "
-            "leave out the others; numbers with a decimal comma must be separated by semicolon, tab or space"
+            f"{file}: {columns} columns from line {lines[start].number} on; 2 to 4 are expected "
+            "(q, intensity, sigma, dq); leave out the others. Numbers with a decimal comma "
+            "must be separated by semicolon, tab or space"
         )
     _refuse_ambiguous_commas(file, dialect, columns, body)
     notes, problems = _header_remarks(file, lines[:start], columns, dialect)
@@ -240,7 +241,8 @@ def _header_remarks(file: str, header: list[_Line], columns: int, dialect: Diale
     alike = [x.number for x in header if x.numeric and len(x.cells) == columns]
     if alike:
         notes.append(
-            f"{places(alike)} of the header also {'hold' if len(alike) > 1 else 'holds'} {columns} numbers; not taken as data"
+            f"{places(alike)} of the header also {'hold' if len(alike) > 1 else 'holds'} {columns} numbers; "
+            "not taken as data"
         )
     if not header:
         return notes, problems
@@ -249,7 +251,7 @@ def _header_remarks(file: str, header: list[_Line], columns: int, dialect: Diale
     if len(names) != columns:
         return notes, problems
     where = f"{file}, line {last.number}"
-    if re.match(r"(?:2|two)?[\s_-]*(?:theta|th|θ)\b|tth\b|angle", names[0], re.IGNORECASE):
+    if re.match(r"(?:2|two)?[\s_-]*(?:theta|th|θ)(?![^\W_])|tth(?![^\W_])|angle", names[0], re.IGNORECASE):
         problems.append(f"{where}: the first column is named {names[0]!r}; q is expected, not an angle; convert it")
     if re.fullmatch(r"s\b.*", names[0]):
         notes.append(

@@ -115,15 +115,18 @@ def _child(group: Any, name: str, file: str, depth: int = 0) -> Any:
     return found
 
 
-def _members(group: Any, file: str) -> Iterator[tuple[str, Any]]:
-    """Groups and datasets inside; members that lead out of the file are passed over, since they may be raw frames."""
+def _groups(group: Any, file: str, refused: list[str]) -> Iterator[Any]:
+    """Groups inside; members that lead out of the file are passed over and listed, since they may be raw frames."""
+    import h5py
+
     for name in group:
         try:
             found = _child(group, name, file)
-        except DataError:
+        except DataError as e:
+            refused.extend(e.problems)
             continue
-        if found is not None:
-            yield name, found
+        if isinstance(found, h5py.Group):
+            yield found
 
 
 def _text(value: Any) -> str:
@@ -144,24 +147,33 @@ def _is_class(group: Any, name: str) -> bool:
     return name in (_text(group.attrs.get("canSAS_class")), _text(group.attrs.get("NX_class")))
 
 
-def _find(group: Any, name: str, file: str, depth: int = 0) -> Iterator[Any]:
+def _find(group: Any, name: str, file: str, refused: list[str]) -> list[Any]:
+    """Groups of that class below, each once, however many links lead to it."""
     import h5py
 
-    for _, member in _members(group, file):
-        if not isinstance(member, h5py.Group):
-            continue
-        if _is_class(member, name):
-            yield member
-        elif depth < _MAX_DEPTH:
-            yield from _find(member, name, file, depth + 1)
+    seen: set[int] = set()
+    found: list[Any] = []
+    level = [group]
+    for _ in range(_MAX_DEPTH):
+        below: list[Any] = []
+        for parent in level:
+            for member in _groups(parent, file, refused):
+                address = int(h5py.h5o.get_info(member.id).addr)
+                if address in seen:
+                    continue
+                seen.add(address)
+                (found if _is_class(member, name) else below).append(member)
+        level = below
+    return found
 
 
 def _curves(h5: Any, file: str) -> list[_Curve]:
     import h5py
 
     curves: list[_Curve] = []
-    for entry in _find(h5, "SASentry", file):
-        blocks = [g for _, g in _members(entry, file) if isinstance(g, h5py.Group) and _is_class(g, "SASdata")]
+    refused: list[str] = []
+    for entry in _find(h5, "SASentry", file, refused):
+        blocks = [g for g in _groups(entry, file, refused) if _is_class(g, "SASdata")]
         default = _text(entry.attrs.get("default"))
         title = _child(entry, "title", file)
         for block in blocks:
@@ -177,9 +189,8 @@ def _curves(h5: Any, file: str) -> list[_Curve]:
             )
             curves.append(_Curve(entry=entry, data=block, is_default=own == default, info=info))
     if not curves:
-        outside = [n for n in h5 if isinstance(h5.get(n, getlink=True), h5py.ExternalLink)]
-        if outside:
-            raise _outside(file, f"/{outside[0]}", h5.get(outside[0], getlink=True).filename)
+        if refused:
+            raise DataError(*dict.fromkeys(refused))
         raise DataError(
             f"{file}: no SASentry with SASdata found; NXcanSAS is expected "
             "(groups whose canSAS_class or NX_class has that name)"
@@ -308,14 +319,10 @@ def _energy(entry: Any, file: str) -> FileEnergy:
     """Photon energy from the source (or monochromator) group of an entry."""
     import h5py
 
-    groups = [*_find(entry, "SASsource", file), *_find(entry, "NXsource", file)]
-    groups += [*_find(entry, "NXmonochromator", file), *_find(entry, "NXbeam", file)]
-    probe = " ".join(
-        _text(d[()])
-        for g in groups
-        for n in ("probe", "radiation")
-        if isinstance(d := _child(g, n, file), h5py.Dataset)
-    )
+    classes = ("SASsource", "NXsource", "NXmonochromator", "NXbeam")
+    groups = [g for name in classes for g in _find(entry, name, file, [])]
+    told = [_child(g, n, file) for g in groups for n in ("probe", "radiation")]
+    probe = " ".join(dict.fromkeys(_text(d[()]) for d in told if isinstance(d, h5py.Dataset) and d.size == 1))
     for group in groups:
         for name, kind in (
             ("incident_energy", "energy"),
@@ -324,8 +331,8 @@ def _energy(entry: Any, file: str) -> FileEnergy:
             ("wavelength", "wavelength"),
         ):
             found = _child(group, name, file)
-            if kind == "energy" and _is_class(group, "NXsource"):
-                continue  # there it is the energy of the stored electrons
+            if name == "energy" and (_is_class(group, "NXsource") or _is_class(group, "SASsource")):
+                continue  # of a source it is the energy of the stored electrons
             if not isinstance(found, h5py.Dataset) or found.size != 1 or found.dtype.kind not in "fiu":
                 continue
             value = np.ravel(found[()])[0]

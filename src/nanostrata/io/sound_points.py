@@ -227,7 +227,8 @@ def _report(
     place = places(where, raw.place_word)
     if on_bad == "stop":
         problems.append(
-            f'{raw.file}, {place}: {what}; correct the file, or leave such points out with on_bad_points = "drop"'
+            f"{raw.file}, {place}: {what}; correct the file, or leave such points out with "
+            'on_bad_points = "drop" or q_range_inv_nm'
         )
     else:
         notes.append(

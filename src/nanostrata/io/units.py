@@ -140,7 +140,7 @@ _FORMS = (
     r"(?<![^\W_])" + _W + _MINUS_ONE,
     r"(?<![^\W_])(?i:inverse|inv|per|reciprocal)[\s._-]*" + _W,
 )
-_AFTER_Q = tuple(re.compile(r"(?<![^\W_])[qQ]\|?[\s_(\[,;/:=\"'|]*" + f) for f in _FORMS)
+_AFTER_Q = tuple(re.compile(r"(?<![^\W_])[qQ]\|?[\s_(\[,;/:=\"'|]*(?:in\s+)?" + f) for f in _FORMS)
 _ANYWHERE = tuple(re.compile(f) for f in _FORMS)
 _CM = re.compile(
     r"(?<![\d.^])1\s*/\s*\(?\s*cm(?![^\W_])|(?<![^\W_])cm" + _MINUS_ONE + r"|(?i:inv|per)[\s._-]*cm(?![^\W_])"
