@@ -1,4 +1,4 @@
-"""sasmodels plugin: spheroid of five confocal-in-scale shells, orientation average inside the C code.
+"""sasmodels plugin: spheroid of five shells of the same aspect ratio, orientation average inside the C code.
 
 Eight Gauss-Legendre nodes over 0..1 are enough for the benchmark's aspect ratio (1e-4 needs five).
 """
