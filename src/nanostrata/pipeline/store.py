@@ -8,8 +8,8 @@ import importlib.metadata
 import json
 import logging
 import os
-import tempfile
 import time
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -165,15 +165,16 @@ class Store:
 
     def _keep(self, path: Path, result: object) -> None:
         try:
-            handle, name = tempfile.mkstemp(dir=self.folder, prefix=".unfinished-", suffix=".npz")
+            # not tempfile: its files are the owner's alone, and a run folder may belong to a group
+            unfinished = self.folder / f".unfinished-{path.stem}-{uuid.uuid4().hex[:8]}"
             try:
-                with os.fdopen(handle, "wb") as stream:
+                with unfinished.open("xb") as stream:
                     write_entry(stream, result)
                     stream.flush()
                     os.fsync(stream.fileno())
-                os.replace(name, path)
+                os.replace(unfinished, path)
             except BaseException:
-                Path(name).unlink(missing_ok=True)
+                unfinished.unlink(missing_ok=True)
                 raise
         except OSError as error:
             raise DataError(
