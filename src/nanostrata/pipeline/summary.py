@@ -47,7 +47,7 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
             out["tem"]["aspect_ratio"] = gaussian_quantity(s.aspect_ratio, s.aspect_sigma or 0.0)
     if r.inputs.composition_x is not None:
         out["edx"] = {"mean_shell_fraction": gaussian_quantity(*r.inputs.composition_x)}
-    warnings = []
+    warnings = _curve_warnings(r)
     if r.fit is not None and r.particle is not None:
         out |= _profile(r, r.fit)
         warnings += [{"code": c, "message": m, "stage": "profile"} for c, m in r.fit.warnings]
@@ -68,6 +68,23 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         {"text": f.text, "grade": f.grade, "numbers": dict(f.numbers), "improve": f.improve} for f in r.findings
     ]
     out["warnings"] = warnings
+    return out
+
+
+def _curve_warnings(r: Reconstruction) -> list[dict[str, str]]:
+    """What the curves show before any fit: low q, sigmas, sisters that disagree."""
+    from nanostrata.stages.inspect_curves import low_q_verdict, sigma_against_scatter, sisters_agree
+
+    uniform = r.recipe.contrasts is None
+    out = []
+    for c in r.inputs.curves:
+        low = low_q_verdict(c, uniform_contrast=uniform or len(r.inputs.curves) == 1)
+        if low.verdict in ("aggregates", "interactions"):
+            out.append({"code": low.verdict, "message": low.message, "stage": "read"})
+        scatter = sigma_against_scatter(c)
+        if scatter.verdict in ("too small", "too large"):
+            out.append({"code": "sigma", "message": scatter.message, "stage": "read"})
+    out += [{"code": p.code, "message": p.message, "stage": "read"} for p in sisters_agree(r.inputs.curves, same_scale=uniform)]
     return out
 
 
