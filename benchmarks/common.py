@@ -244,7 +244,9 @@ def heading(title: str) -> None:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"\n## {title}")
     print(f"Python {platform.python_version()}, {versions('numpy', 'scipy', 'numba', 'sasmodels', 'lmfit', 'bumps')}")
-    print(f"{platform.machine()} {os.cpu_count()} CPUs, load {load:.1f}; process CPU time, median of 7, one thread\n")
+    print(
+        f"{platform.machine()} {os.cpu_count()} CPUs, load {load:.1f}; process CPU time, median of repetitions, one thread\n"
+    )
 
 
 def print_table(header: list[str], rows: list[list[str]]) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from nanostrata.kernels._jit import jit
 
-_BLOCK = 96
-"""Points worked on at a time: the work arrays of five shells (4 x 5 x 96 numbers) stay in the first-level cache."""
+_BLOCK = 160
+"""Points worked on at a time: the work arrays of five shells (4 x 5 x 160 numbers) stay in a core's own cache."""
 
 _REORDER = {"reassoc", "contract", "nsz"}
 """Allow sums in another order (vector lanes); NaN and infinity keep their meaning."""
@@ -73,10 +73,14 @@ def _form(
             a = s * (1.0 - x[k]) / vol[k]
             b = s * x[k] / vol[k]
             re, im, yre, yim = work[0, k], work[1, k], work[2, k], work[3, k]
+            # one written array for each loop: with more, the compiler cannot rule out overlaps and gives up on vectors
             for p in range(count):
                 re[p] = a * core_re[p] + b * shell_re[p] - solvent[p]
+            for p in range(count):
                 im[p] = a * core_im[p] + b * shell_im[p]
+            for p in range(count):
                 yre[p] = 0.0
+            for p in range(count):
                 yim[p] = 0.0
         i = 0
         for k in range(n):
@@ -84,19 +88,18 @@ def _form(
             for m in range(k, n):
                 row = table_t[i, first:last]
                 i += 1
-                if k == m:
+                re2, im2, yre2, yim2 = work[0, m], work[1, m], work[2, m], work[3, m]
+                # off-diagonal pairs are stored doubled: half for each of the two shells
+                share = 1.0 if k == m else 0.5
+                for p in range(count):
+                    yre[p] += share * row[p] * re2[p]
+                for p in range(count):
+                    yim[p] += share * row[p] * im2[p]
+                if k != m:
                     for p in range(count):
-                        yre[p] += row[p] * re[p]
-                        yim[p] += row[p] * im[p]
-                else:
-                    # off-diagonal pairs are stored doubled: half for each of the two shells
-                    re2, im2, yre2, yim2 = work[0, m], work[1, m], work[2, m], work[3, m]
+                        yre2[p] += share * row[p] * re[p]
                     for p in range(count):
-                        half = 0.5 * row[p]
-                        yre[p] += half * re2[p]
-                        yim[p] += half * im2[p]
-                        yre2[p] += half * re[p]
-                        yim2[p] += half * im[p]
+                        yim2[p] += share * row[p] * im[p]
         for p in range(count):
             total[p] = 0.0
         for k in range(n):
@@ -108,6 +111,7 @@ def _form(
             grad = grad_t[k, first:last]
             for p in range(count):
                 total[p] += re[p] * yre[p] + im[p] * yim[p]
+            for p in range(count):
                 grad[p] = yre[p] * (c * core_re[p] + d * shell_re[p]) + yim[p] * (c * core_im[p] + d * shell_im[p])
 
 
