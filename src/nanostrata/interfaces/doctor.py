@@ -33,11 +33,10 @@ def problems() -> tuple[str, ...]:
     if sys.version_info < _OLDEST:
         out.append(f"Python {platform.python_version()} is too old: 3.11 or newer is expected")
     out += [text for name in _needed() for text in _package_problems(name)]
-    scratch = Path(tempfile.gettempdir())
-    if not _writable(scratch):
-        out.append(
-            f"the folder for temporary files {scratch} cannot be written to: free space, or set TMPDIR to another"
-        )
+    try:
+        tempfile.gettempdir()  # looks for a folder that a file can be written to
+    except FileNotFoundError:
+        out.append("no folder for temporary files can be written to: free space, or set TMPDIR to a folder that can")
     try:
         _engine()
     except (ValueError, ImportError) as error:
