@@ -170,15 +170,15 @@ class SasScaledQ:
 # ---- ours
 def our_particle(shape: str) -> object:
     """A GradedParticle for the same job: sizes free, derivatives included."""
-    from nanostrata.domain import ScatteringCurve
+    from nanostrata.domain import Medium, ScatteringCurve
     from nanostrata.models.density import SolidSolution
     from nanostrata.models.graded_particle import SizeRange, prepare
-    from nanostrata.models.materials import load_medium, make_material
+    from nanostrata.models.materials import make_material
     from nanostrata.tables.factors import load_factors
 
     core = make_material("Ag2In4Se7", "wurtzite", 0.426, 0.702, partner="ZnSe")
     shell = make_material("ZnSe", "wurtzite", 0.400, 0.655, partner="Ag2In4Se7")
-    solid = SolidSolution(core=core, shell=shell, medium=load_medium("toluene"))
+    solid = SolidSolution(core=core, shell=shell, medium=Medium(name="toluene", electron_density_e_nm3=MEDIUM))
     curves = [
         ScatteringCurve(
             label=f"{e:g}", q_inv_nm=Q, intensity=np.ones(len(Q)), sigma=np.ones(len(Q)), energy_kev=float(e)
@@ -244,9 +244,7 @@ def heading(title: str) -> None:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"\n## {title}")
     print(f"Python {platform.python_version()}, {versions('numpy', 'scipy', 'numba', 'sasmodels', 'lmfit', 'bumps')}")
-    print(
-        f"{platform.machine()} {os.cpu_count()} CPUs, load {load:.1f}; process CPU time, median of repetitions, one thread\n"
-    )
+    print(f"{platform.machine()} {os.cpu_count()} CPUs, load {load:.1f}; process CPU time, median, one thread\n")
 
 
 def print_table(header: list[str], rows: list[list[str]]) -> None:
