@@ -27,6 +27,8 @@ class Material(Domain):
     structure : lattice type
     lattice_nm : (a, b, c) lattice constants, nm
     density_uncertainty : one relative standard deviation of the electron density
+    sublattice_sites : cation and anion sites per shared site; (1, 1) in wurtzite, zinc blende and rock salt; a lattice
+        of one kind of site uses the first number only
     """
 
     name: str
@@ -35,9 +37,11 @@ class Material(Domain):
     structure: str
     lattice_nm: tuple[float, float, float]
     density_uncertainty: float = 0.01
+    sublattice_sites: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         freeze(self, "composition", MappingProxyType(dict(self.composition)))
+        freeze(self, "sublattice_sites", (float(self.sublattice_sites[0]), float(self.sublattice_sites[1])))
         check_range("site_volume_nm3", self.site_volume_nm3, 1e-3, 10.0, hint="a lattice constant in nm is expected")
         check_range("density_uncertainty", self.density_uncertainty, 0.0, 0.5)
 

@@ -14,7 +14,8 @@ from nanostrata.domain import Material, Medium
 from nanostrata.domain.base import ComplexArray, Domain, FloatArray
 from nanostrata.errors import NanostrataError, RecipeError
 from nanostrata.models.materials import HEXAGONAL, from_recipe
-from nanostrata.tables.factors import FactorTable, atomic_number
+from nanostrata.tables.elements import atomic_number
+from nanostrata.tables.factors import FactorTable
 from nanostrata.tables.formulas import split_ions
 
 
@@ -41,8 +42,10 @@ class SolidSolution(Domain):
     @property
     def elements(self) -> tuple[str, ...]:
         """Elements of both end members, cations first, then by atomic number."""
-        names = set(self.core.composition) | set(self.shell.composition if self.shell else ())
-        _, anions = split_ions(dict.fromkeys(names, 1.0))
+        members = (self.core,) if self.shell is None else (self.core, self.shell)
+        names = {e for m in members for e in m.composition}
+        # judged member by member: Sb is a cation in CuSbS2 and an anion in InSb
+        anions = {e for m in members for e in split_ions(m.composition)[1]}
         return tuple(sorted(names, key=lambda e: (e in anions, atomic_number(e))))
 
     @property
@@ -136,33 +139,48 @@ class SolidSolution(Domain):
         return np.asarray(((1 - x) * core[0] + x * shell[0]) / self.site_volume_nm3(x))
 
     def sublattices(self, x: ArrayLike) -> tuple[dict[str, FloatArray], ...]:
-        """Occupation of each sublattice per site; what is missing to 1 is vacant."""
-        occupation = self.elements_per_site(x)
-        _, anions = split_ions(dict.fromkeys(occupation, 1.0))
-        if not anions:
-            return (occupation,)
-        return (
-            {e: n for e, n in occupation.items() if e not in anions},
-            {e: n for e, n in occupation.items() if e in anions},
-        )
+        """Atoms of each element on each sublattice, per shared site: cations and anions, or one dict of all atoms.
+
+        What is missing to the number of sites (1, or ``Material.sublattice_sites``) is vacant.
+        """
+        x = np.asarray(x, dtype=np.float64)
+        members = [(self.core, np.ones(x.shape))]
+        if self.shell is not None:
+            members = [(self.core, 1.0 - x), (self.shell, x)]
+        groups: tuple[dict[str, FloatArray], ...] = ({}, {})
+        for material, share in members:
+            cations, anions = split_ions(material.composition)
+            for group, ions in zip(groups, (cations or material.composition, anions), strict=True):
+                for element, n in ions.items():
+                    group[element] = group.get(element, np.zeros(x.shape)) + n * share
+        first, second = ({e: g[e] for e in self.elements if e in g} for g in groups)
+        return (first, second) if second else (first,)
+
+    def _sites(self, x: FloatArray, which: int) -> FloatArray:
+        """Sites of a sublattice per shared site."""
+        core = self.core.sublattice_sites[which]
+        shell = core if self.shell is None else self.shell.sublattice_sites[which]
+        return np.asarray((1.0 - x) * core + x * shell)
 
     def laue_per_site(self, x: ArrayLike, factors: FactorTable, energy_kev: float) -> FloatArray:
         r"""Laue (monotonic diffuse) scattering of the random alloy per shared site, electrons squared.
 
-        .. math:: L = \sum_{\text{sublattices}} \langle |f|^2 \rangle - |\langle f \rangle|^2
+        .. math:: L = \sum_{\text{sublattices}} m \left( \langle |f|^2 \rangle - |\langle f \rangle|^2 \right)
 
-        with vacancies as f = 0 and independent occupation of the sublattices (Warren, X-Ray Diffraction, 1969,
-        chapter 12). At q = 0 factors; nearly flat in q.
+        with m the sites of a sublattice per shared site (1 in wurtzite, zinc blende, rock salt and metals), vacancies
+        as f = 0, random occupation of each sublattice and no correlation between them (Warren, X-Ray Diffraction,
+        1969, chapter 12). Factors at q = 0: L is nearly flat in q, and falls with the square of f0(q). Ordered
+        end members (chalcopyrite) are counted as disordered: an upper bound.
         """
         x = np.asarray(x, dtype=np.float64)
         total = np.zeros(x.shape)
-        for occupation in self.sublattices(x):
+        for which, occupation in enumerate(self.sublattices(x)):
             square, mean = np.zeros(x.shape), np.zeros(x.shape, dtype=np.complex128)
             for element, n in occupation.items():
                 f = atomic_number(element) + factors.anomalous(element, energy_kev)
                 square = square + n * abs(f) ** 2
                 mean = mean + n * f
-            total = total + square - np.abs(mean) ** 2
+            total = total + square - np.abs(mean) ** 2 / self._sites(x, which)
         return total
 
     def mean_site_fraction(self, x: ArrayLike, volumes: ArrayLike) -> float:
@@ -206,6 +224,12 @@ def make_solid_solution(core: Any, shell: Any | None, medium: Medium, *, root: P
         raise RecipeError(*problems)
     first, second = made
     assert first is not None
-    if second is not None and math.isclose(first.site_volume_nm3, second.site_volume_nm3) and dict(first.composition) == dict(second.composition):
+    if second is not None and _same(first, second):
         raise RecipeError("materials: core and shell are the same; leave [materials.shell] out for one material")
     return SolidSolution(core=first, shell=second, medium=medium)
+
+
+def _same(first: Material, second: Material) -> bool:
+    return math.isclose(first.site_volume_nm3, second.site_volume_nm3) and dict(first.composition) == dict(
+        second.composition
+    )

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nanostrata.errors import PhysicsError, RecipeError
+from nanostrata.tables.chantler import chantler, gaps_kev
+from nanostrata.tables.edges import edges_kev, nearest_edge, parse_edge
+from nanostrata.tables.elements import atomic_number
+
+__all__ = [
+    "EDGE_GUARD_EV",
+    "TABLES",
+    "FactorTable",
+    "MeasuredFactors",
+    "atomic_number",
+    "check_energies",
+    "load_factors",
+    "nearest_edge",
+    "parse_edge",
+    "with_measured",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -25,64 +40,154 @@ TABLES = {
 EDGE_GUARD_EV = 5.0
 """Closer to an edge than this no tabulated factor means anything: bonds and white lines decide there."""
 
+ENERGY_RANGE_KEV = (0.1, 400.0)
+_REACH = 6.0  # standard deviations of the energy distribution that are integrated over
 
-@lru_cache(maxsize=4096)
-def _tabulated(table: str, element: str, energy_kev: float) -> tuple[float, float]:
-    """f' and f'' of one element at one energy, electrons."""
-    ev = energy_kev * 1e3
+
+@lru_cache(maxsize=65536)
+def _tabulated(table: str, element: str, energy_kev: float) -> complex:
+    """Return f' + i f'' of one element at one energy, electrons."""
+    low, high = ENERGY_RANGE_KEV
+    if not low <= energy_kev <= high:
+        hint = "; was eV meant?" if energy_kev > high else ""
+        raise PhysicsError(f"energy_kev: expected {low:g} to {high:g} keV, got {energy_kev:g}{hint}")
     if table == "chantler":
-        import xraydb
-
-        return float(xraydb.f1_chantler(element, ev)), float(xraydb.f2_chantler(element, ev))
+        return chantler(element, energy_kev * 1e3)
     import gemmi
 
-    fp, fpp = gemmi.cromer_liberman(atomic_number(element), ev)
-    return float(fp), float(fpp)
+    z = atomic_number(element)
+    if z > 92:
+        raise PhysicsError(f"{element}: the Cromer-Liberman factors end at U")
+    return complex(*gemmi.cromer_liberman(z, energy_kev * 1e3))
 
 
-@lru_cache(maxsize=256)
-def atomic_number(element: str) -> int:
-    """Return Z of an element symbol.
+@lru_cache(maxsize=4096)
+def _averaged(table: str, element: str, energy_kev: float, sigma_ev: float) -> complex:
+    """Return f' + i f'' averaged over a Gaussian of energies.
+
+    Gauss-Legendre panels one standard deviation wide, cut at the element's edges, where f'' steps and f' has a cusp;
+    the weights are normalised, so that a constant stays the constant that it is.
+    """
+    width = sigma_ev * 1e-3
+    low, high = energy_kev - _REACH * width, energy_kev + _REACH * width
+    inside = [e for _, e in edges_kev(element) if low < e < high]
+    cuts = np.unique(np.concatenate([np.linspace(low, high, int(2 * _REACH) + 1), inside]))
+    y, w = np.polynomial.legendre.leggauss(6)
+    half = 0.5 * np.diff(cuts)
+    energies = (0.5 * (cuts[1:] + cuts[:-1])[:, None] + half[:, None] * y).ravel()
+    weights = (half[:, None] * w).ravel() * np.exp(-0.5 * ((energies - energy_kev) / width) ** 2)
+    values = np.array([_tabulated(table, element, float(e)) for e in energies])
+    return complex(weights @ values / weights.sum())
+
+
+@dataclass(frozen=True)
+class MeasuredFactors:
+    """f' and f'' of one element as measured near its edge.
+
+    Attributes
+    ----------
+    element : symbol
+    energy_kev, f_prime, f_double_prime : energies (increasing, keV) and factors (electrons; f' without Z)
 
     Raises
     ------
-    RecipeError
-        For a symbol that is not an element.
+    PhysicsError
+        With every problem: lengths, order, values that are not finite, eV in place of keV, Z + f' in place of f',
+        negative f''.
     """
-    import gemmi
 
-    found = gemmi.Element(element)
-    if found.atomic_number == 0 or found.name != element:
-        raise RecipeError(f"{element!r} is not an element symbol; write for example Zn, Se, Cd")
-    return int(found.atomic_number)
+    element: str
+    energy_kev: tuple[float, ...]
+    f_prime: tuple[float, ...]
+    f_double_prime: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        at = f"measured factors of {self.element}"
+        e, fp, fpp = (np.array(v, dtype=np.float64) for v in (self.energy_kev, self.f_prime, self.f_double_prime))
+        problems = []
+        if not len(e) == len(fp) == len(fpp) or len(e) < 2:
+            raise PhysicsError(
+                f"{at}: expected as many energies as f' and f'', at least 2; got {len(e)}, {len(fp)} and {len(fpp)}"
+            )
+        if not (np.isfinite(e).all() and np.isfinite(fp).all() and np.isfinite(fpp).all()):
+            raise PhysicsError(f"{at}: there are values that are not finite; take those rows out")
+        if np.any(np.diff(e) <= 0):
+            row = int(np.argmax(np.diff(e) <= 0)) + 2
+            problems.append(f"{at}: energies must increase, row {row} does not; sort the rows and leave one per energy")
+        if np.median(e) > ENERGY_RANGE_KEV[1]:
+            problems.append(f"{at}: energies of {np.median(e):g} keV; was eV meant? divide by 1000")
+        if fp.max() > 0.5 * atomic_number(self.element):
+            problems.append(
+                f"{at}: f' reaches {fp.max():g}; which looks like Z + f'; subtract Z = {atomic_number(self.element)}"
+            )
+        if fpp.min() < 0:
+            problems.append(f"{at}: f'' is {fpp.min():g} somewhere; it must be >= 0 (the factor is Z + f' + i f'')")
+        if problems:
+            raise PhysicsError(*problems)
+
+    def at(self, energy_kev: float) -> complex:
+        """Return f' + i f'' by monotone cubic interpolation (no overshoot), nothing outside the range."""
+        low, high = self.energy_kev[0], self.energy_kev[-1]
+        if not low <= energy_kev <= high:
+            raise PhysicsError(
+                f"{self.element}: measured factors cover {low:.4f} to {high:.4f} keV, {energy_kev:.4f} keV is asked "
+                "for; give a longer table, or leave this curve out"
+            )
+        real, imaginary = _interpolators(self)
+        return complex(float(real(energy_kev)), float(imaginary(energy_kev)))
+
+
+@lru_cache(maxsize=64)
+def _interpolators(measured: MeasuredFactors) -> tuple[Any, Any]:
+    from scipy.interpolate import PchipInterpolator
+
+    return (
+        PchipInterpolator(measured.energy_kev, measured.f_prime),
+        PchipInterpolator(measured.energy_kev, measured.f_double_prime),
+    )
 
 
 @dataclass(frozen=True)
 class FactorTable:
     """f', f'' at any energy from one named source, with optional measured replacements.
 
+    The atomic factor is f0(q) + f' + i f''; f' is without Z.
+
     Attributes
     ----------
     name : "chantler" or "cromer-liberman", with "+ measured X" where an element was replaced
     table : the built-in table underneath
-    energy_resolution_ev : one standard deviation of the beam's energy distribution; f' and f'' are convolved with it
-    measured : element -> (energy_kev, f_prime, f_double_prime) arrays
+    energy_resolution_ev : one standard deviation of the beam's energy distribution, eV; tabulated f' and f'' are
+        averaged over it. Measured factors are not: they were measured with such a beam and carry its resolution
+    measured : measured elements
+
+    Examples
+    --------
+    >>> table = load_factors("chantler")
+    >>> round(table.f_prime("Zn", 9.63), 3)
+    -5.462
     """
 
     name: str
     table: str
     energy_resolution_ev: float = 0.0
-    measured: Mapping[str, tuple[FloatArray, FloatArray, FloatArray]] = field(default_factory=dict, compare=False)
+    measured: tuple[MeasuredFactors, ...] = ()
 
     def anomalous(self, element: str, energy_kev: float) -> complex:
-        """f' + i f'' in electrons, averaged over the energy resolution."""
-        width = self.energy_resolution_ev * 1e-3
-        if width <= 0:
-            return self._at(element, energy_kev)
-        # 21 Gauss-Hermite nodes: exact for constants, 1e-4 e on the Chantler spline 30 eV below an edge
-        z, w = np.polynomial.hermite_e.hermegauss(21)
-        w = w / w.sum()
-        return complex(sum(wi * self._at(element, energy_kev + float(zi) * width) for zi, wi in zip(z, w, strict=True)))
+        """Return f' + i f'' in electrons, averaged over the energy resolution.
+
+        Raises
+        ------
+        PhysicsError
+            For an element or an energy that the table (or the measurement) does not cover.
+        """
+        energy = float(energy_kev)
+        for item in self.measured:
+            if item.element == element:
+                return item.at(energy)
+        if self.energy_resolution_ev > 0:
+            return _averaged(self.table, element, energy, float(self.energy_resolution_ev))
+        return _tabulated(self.table, element, energy)
 
     def f_prime(self, element: str, energy_kev: float) -> float:
         """Real part f' (not Z + f'), electrons."""
@@ -92,126 +197,129 @@ class FactorTable:
         """Imaginary part f'' >= 0, electrons."""
         return self.anomalous(element, energy_kev).imag
 
-    def f0(self, element: str, q_inv_nm: FloatArray) -> FloatArray:
-        r"""Thomson scattering factor f0(q) of the free atom, scaled so that f0(0) = Z exactly.
+    def f0(self, element: str, q_inv_nm: ArrayLike) -> FloatArray:
+        r"""Thomson scattering factor f0(q) of the free neutral atom, scaled so that f0(0) = Z exactly.
 
         .. math:: f_0(q) = Z\, f_{WK}(q) / f_{WK}(0), \quad q = 4\pi \sin\theta/\lambda
 
-        Waasmaier & Kirfel 1995 (doi:10.1107/S0108767394013292); their sums give 29.991 for Zn at q = 0.
+        Waasmaier & Kirfel 1995 (doi:10.1107/S0108767394013292), fitted up to sin(theta)/lambda = 6/angstrom, that is
+        q = 754/nm; their sums give 29.991 for Zn at q = 0.
+
+        Parameters
+        ----------
+        q_inv_nm : (n,) scattering vector, 1/nm
+
+        Returns
+        -------
+        (n,) electrons
         """
         import xraydb
 
+        symbol = "H" if element == "D" else element
         q = np.atleast_1d(np.asarray(q_inv_nm, dtype=np.float64))
-        s = q / 10.0 / (4.0 * math.pi)
-        at_zero = float(np.asarray(xraydb.f0(element, 0.0)).ravel()[0])
-        return np.asarray(xraydb.f0(element, s), dtype=np.float64) * (atomic_number(element) / at_zero)
-
-    def _at(self, element: str, energy_kev: float) -> complex:
-        if element in self.measured:
-            energy, fp, fpp = self.measured[element]
-            if not energy[0] <= energy_kev <= energy[-1]:
-                raise PhysicsError(
-                    f"{element}: measured factors cover {energy[0]:.4f} to {energy[-1]:.4f} keV, {energy_kev:.4f} keV is asked for "
-                    "(the energy resolution widens the range); give a longer table"
-                )
-            from scipy.interpolate import PchipInterpolator
-
-            return complex(
-                float(PchipInterpolator(energy, fp)(energy_kev)), float(PchipInterpolator(energy, fpp)(energy_kev))
-            )
-        return complex(*_tabulated(self.table, element, float(energy_kev)))
+        s_inv_angstrom = q / 10.0 / (4.0 * math.pi)
+        at_zero = float(np.asarray(xraydb.f0(symbol, 0.0)).ravel()[0])
+        return np.asarray(xraydb.f0(symbol, s_inv_angstrom), dtype=np.float64) * (atomic_number(element) / at_zero)
 
 
-def load_factors(source: str, energy_resolution_ev: float = 0.0) -> FactorTable:
-    """Return a built-in table.
+def load_factors(
+    source: str | Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]], energy_resolution_ev: float = 0.0
+) -> FactorTable:
+    """Return a built-in table, or Chantler's with measured elements.
 
     Parameters
     ----------
-    source : "chantler" or "cromer-liberman"
+    source : "chantler", "cromer-liberman", or measured factors: element -> (energy_kev, f_prime, f_double_prime)
     energy_resolution_ev : one standard deviation, eV; 0 = off
 
     Raises
     ------
     RecipeError
-        For another name.
+        For another name, or a resolution outside 0 to 50 eV.
+    PhysicsError
+        For impossible measured factors.
     """
-    if source not in TABLES:
-        raise RecipeError(f'asaxs.factors: {source!r} is not a table; write "chantler" or "cromer-liberman"')
-    if energy_resolution_ev < 0:
-        raise RecipeError(f"asaxs.energy_resolution_ev: must be >= 0, got {energy_resolution_ev}")
-    return FactorTable(name=source, table=source, energy_resolution_ev=energy_resolution_ev)
+    if not 0.0 <= energy_resolution_ev <= 50.0:
+        raise RecipeError(
+            f"asaxs.energy_resolution_ev: expected 0 to 50 eV (one standard deviation), got {energy_resolution_ev:g}"
+        )
+    if isinstance(source, str):
+        if source not in TABLES:
+            raise RecipeError(f'asaxs.factors: {source!r} is not a table; write "chantler" or "cromer-liberman"')
+        return FactorTable(name=source, table=source, energy_resolution_ev=energy_resolution_ev)
+    table = FactorTable(name="chantler", table="chantler", energy_resolution_ev=energy_resolution_ev)
+    for element, (energy_kev, f_prime, f_double_prime) in source.items():
+        table = with_measured(table, element, energy_kev, f_prime, f_double_prime)
+    return table
 
 
 def with_measured(
-    table: FactorTable, element: str, energy_kev: FloatArray, f_prime: FloatArray, f_double_prime: FloatArray
+    table: FactorTable, element: str, energy_kev: ArrayLike, f_prime: ArrayLike, f_double_prime: ArrayLike
 ) -> FactorTable:
-    """Replace one element by measured factors; monotone cubic interpolation, nothing outside their range."""
-    energy = np.array(energy_kev, dtype=np.float64)
-    if energy.ndim != 1 or len(energy) < 2 or np.any(np.diff(energy) <= 0):
-        raise PhysicsError(f"{element}: energies of measured factors must increase; got {len(energy)} values")
-    new = dict(table.measured)
-    new[element] = (energy, np.array(f_prime, dtype=np.float64), np.array(f_double_prime, dtype=np.float64))
-    return FactorTable(
-        name=f"{table.name} + measured {element}", table=table.table,
-        energy_resolution_ev=table.energy_resolution_ev, measured=new,
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=256)
-def _edges(element: str) -> tuple[tuple[str, float], ...]:
-    import xraydb
-
-    found: Mapping[str, Any] = xraydb.xray_edges(element)
-    return tuple((name, float(e.energy) * 1e-3) for name, e in found.items())
-
-
-def nearest_edge(energy_kev: float, elements: Iterable[str]) -> tuple[str, str, float]:
-    """Return (element, edge, energy minus edge in eV) of the absorption edge nearest to an energy."""
-    best = min(
-        ((e, name, (energy_kev - edge) * 1e3) for e in elements for name, edge in _edges(e)), key=lambda item: abs(item[2])
-    )
-    return best
-
-
-def parse_edge(text: str) -> tuple[str, str, float]:
-    """Read "Zn K" or "Pb L3" and return element, shell and energy in keV.
-
-    Raises
-    ------
-    RecipeError
-        When it is not an element and a shell that the element has.
-    """
-    match = re.fullmatch(r"\s*([A-Z][a-z]?)[\s\-_]*([KLMN]\d?)\s*", text)
-    if not match:
-        raise RecipeError(f'asaxs.edge: {text!r} is not understood; write for example "Zn K" or "Pb L3"')
-    element, shell = match.groups()
-    atomic_number(element)
-    known = dict(_edges(element))
-    if shell not in known:
-        raise RecipeError(f"asaxs.edge: {element} has no edge {shell}; it has {', '.join(list(known)[:6])}")
-    return element, shell, known[shell]
-
-
-def check_energies(elements: Iterable[str], energies_kev: Iterable[float], table: FactorTable) -> None:
-    """Refuse energies within 5 eV of an edge of an element without measured factors.
+    """Return a table in which one element has measured factors; see :class:`MeasuredFactors`.
 
     Raises
     ------
     PhysicsError
-        Naming every such energy, the edge and the distance.
+        For impossible factors, all problems at once.
+    """
+    columns = [tuple(np.asarray(v, dtype=np.float64).ravel().tolist()) for v in (energy_kev, f_prime, f_double_prime)]
+    new = MeasuredFactors(element, *columns)
+    others = tuple(m for m in table.measured if m.element != element)
+    measured = tuple(sorted((*others, new), key=lambda m: m.element))
+    return FactorTable(
+        name=f"{table.table} + measured {', '.join(m.element for m in measured)}",
+        table=table.table,
+        energy_resolution_ev=table.energy_resolution_ev,
+        measured=measured,
+    )
+
+
+def check_energies(elements: Iterable[str], energies_kev: Iterable[float], table: FactorTable) -> None:
+    """Refuse energies at which the table says nothing about one of the elements.
+
+    These are energies within 5 eV of an edge, and, for Chantler's table, between the two table points that enclose an
+    edge (3 eV apart at Zn K, 28 eV at Cd K): interpolation across an edge is off by up to half an electron. Elements
+    with measured factors are judged by the range of the measurement only.
+
+    Raises
+    ------
+    PhysicsError
+        Naming every such energy, the edge, the distance and the way out.
     """
     names = sorted(set(elements))
+    measured = {m.element: m for m in table.measured}
     problems = []
     for energy in energies_kev:
         for element in names:
-            if element in table.measured:
+            if element in measured:
+                low, high = measured[element].energy_kev[0], measured[element].energy_kev[-1]
+                if not low <= energy <= high:
+                    problems.append(
+                        f"{energy:.4f} keV lies outside the measured factors of {element} ({low:.4f} to {high:.4f} "
+                        "keV): give a longer table, or leave this curve out"
+                    )
                 continue
-            name, edge = min(_edges(element), key=lambda item: abs(item[1] - energy))
-            distance = (energy - edge) * 1e3
-            if abs(distance) < EDGE_GUARD_EV:
-                problems.append(
-                    f"{energy:.4f} keV lies {distance:+.1f} eV from the {element} {name} edge ({edge:.4f} keV): tables mean nothing "
-                    f"within {EDGE_GUARD_EV:g} eV of an edge. Give measured factors of {element}, or leave this curve out"
-                )
+            problems += _near_edges(element, energy, table.table)
     if problems:
         raise PhysicsError(*problems)
+
+
+def _near_edges(element: str, energy_kev: float, table: str) -> list[str]:
+    _, shell, distance = nearest_edge(energy_kev, (element,))
+    edge = energy_kev - distance * 1e-3
+    at = f"{energy_kev:.4f} keV lies {distance:+.1f} eV from the {element} {shell} edge ({edge:.4f} keV)"
+    # 5.0000 eV counts as within: 9.654 - 9.659 is not -0.005 in binary
+    if abs(distance) <= EDGE_GUARD_EV + 1e-6:
+        return [
+            f"{at}: tables mean nothing within {EDGE_GUARD_EV:g} eV of an edge. Give measured factors of {element}, or "
+            "leave this curve out"
+        ]
+    if table == "chantler":
+        for name, low, high in gaps_kev(element):
+            if low < energy_kev < high:
+                return [
+                    f"{at}: Chantler's table has no point from {low:.4f} to {high:.4f} keV, across the {name} edge. "
+                    f'Write factors = "cromer-liberman", give measured factors of {element}, or leave this curve out'
+                ]
+    return []
