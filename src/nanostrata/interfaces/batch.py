@@ -72,10 +72,12 @@ def run_folders(projects: Sequence[Path], out: Path | None) -> list[Path]:
     Raises
     ------
     RecipeError
-        When a project is given twice.
+        When a project is given twice, or ``out`` is a file.
     """
     if len({p.resolve() for p in projects}) < len(projects):
         raise RecipeError("run: a project file is given twice; give each once")
+    if out is not None and out.exists() and not out.is_dir():
+        raise RecipeError(f"--out {out}: is a file; give a folder, which is made when it is missing")
     if out is None:
         return [p.parent / f"{p.stem}.run" for p in projects]
     if len(projects) == 1:

@@ -103,7 +103,7 @@ def project_text(folder: Path, source: Path | None, proposals: Sequence[Proposal
         ]
     if curves and all(p.energy_kev is None for p in curves):
         lines.append(
-            "  # Neutrons, or contrasts that you know? Then write [contrasts] in place of [asaxs], see docs/project-file.md"
+            "  # Neutrons, or known contrasts? Then write [contrasts] in place of [asaxs], see docs/project-file.md"
         )
     for p in sorted(curves, key=lambda p: -(p.energy_kev or 0.0)):
         lines += _curve_lines(p, folder, source)

@@ -15,6 +15,7 @@ from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline import gather
 from nanostrata.pipeline.propose import energy_from_name
 from nanostrata.pipeline.recipe import Recipe, read_recipe
+from nanostrata.pipeline.usable import curve_energies, unusable
 
 __all__ = ["CheckReport", "ContrastRow", "FactorRow", "FileRow", "MinimumRow", "inspect_project"]
 
@@ -116,9 +117,11 @@ def inspect_project(path: Path) -> CheckReport:
     composition, mean_x = gather._composition(recipe, solid, read_problems, notes)
     # files that do not exist were named with their line before; their readers need not say it again
     problems += [p for p in read_problems if not any(p.startswith(f"{recipe.root / name}:") for name in missing)]
-    warnings: list[tuple[str, str]] = []
-    factors, contrasts = _physics(recipe, solid, curves, problems, warnings)
-    minima = _look_at(recipe, curves, sizes, problems, warnings)
+    problems += unusable(recipe, solid, curves)
+    energies = curve_energies(recipe, curves)[0] if recipe.asaxs is not None else []
+    factors, contrasts = _physics(recipe, solid, energies)
+    minima, seen = _look_at(recipe, curves)
+    warnings = [*_about_energies(recipe, energies), *seen, *_against_tem(recipe, minima, sizes)]
     return CheckReport(
         recipe=recipe,
         files=(*(_curve_row(_role(recipe), c) for c in curves), *_other_rows(saxs, sizes, composition)),
@@ -181,31 +184,19 @@ def _other_rows(saxs: ScatteringCurve | None, sizes: Any, composition: Any) -> l
 
 
 def _physics(
-    recipe: Recipe,
-    solid: SolidSolution | None,
-    curves: Sequence[ScatteringCurve],
-    problems: list[str],
-    warnings: list[tuple[str, str]],
+    recipe: Recipe, solid: SolidSolution | None, energies: Sequence[float]
 ) -> tuple[tuple[FactorRow, ...], tuple[ContrastRow, ...]]:
-    """Factors of both tables and excess densities at the energies of the project; energies that cannot be used."""
-    if recipe.asaxs is None:
+    """Factors of both tables and excess densities at the energies of the project."""
+    if recipe.asaxs is None or solid is None or not energies:
         return (), ()
-    from nanostrata.tables.factors import check_energies, load_factors
+    from nanostrata.tables.factors import load_factors
 
-    energies = list(dict.fromkeys(_energies(recipe, curves, problems, warnings)))
-    if solid is None or not energies:
-        return (), ()
     resolution = recipe.asaxs.energy_resolution_ev
-    tables = [load_factors(n, energy_resolution_ev=resolution) for n in ("chantler", "cromer-liberman")]
-    chosen = tables[0] if recipe.asaxs.factors == "chantler" else tables[1]
-    try:
-        check_energies(solid.elements, energies, chosen)
-    except NanostrataError as error:
-        problems += [f"{recipe.file}: asaxs.curves: {p}" for p in error.problems]
-    _check_edge(recipe, solid, energies, problems, warnings)
+    chantler, other = (load_factors(n, energy_resolution_ev=resolution) for n in ("chantler", "cromer-liberman"))
+    chosen = chantler if recipe.asaxs.factors == "chantler" else other
     factors = tuple(
         FactorRow(
-            element=e, energy_kev=kev, chantler=tables[0].anomalous(e, kev), cromer_liberman=tables[1].anomalous(e, kev)
+            element=e, energy_kev=kev, chantler=chantler.anomalous(e, kev), cromer_liberman=other.anomalous(e, kev)
         )
         for kev in energies
         for e in solid.elements
@@ -214,89 +205,47 @@ def _physics(
     contrasts = []
     for kev in energies:
         core, shell = (complex(v) - medium for v in solid.electron_density(np.array([0.0, 1.0]), chosen, kev))
-        contrasts.append(
-            ContrastRow(
-                energy_kev=kev, core_excess=core, shell_excess=None if solid.shell is None else shell, medium=medium
-            )
-        )
+        excess = None if solid.shell is None else shell
+        contrasts.append(ContrastRow(energy_kev=kev, core_excess=core, shell_excess=excess, medium=medium))
     return factors, tuple(contrasts)
 
 
-def _energies(
-    recipe: Recipe, curves: Sequence[ScatteringCurve], problems: list[str], warnings: list[tuple[str, str]]
-) -> list[float]:
-    """Energies of the curves: as read, else as declared; those that nobody states are problems."""
-    assert recipe.asaxs is not None
-    read = {(c.origin.file, c.origin.entry): c.energy_kev for c in curves}
-    found = []
-    for i, entry in enumerate(recipe.asaxs.curves):
-        file = str(recipe.root / entry.file)
-        same = [
-            v
-            for (name, which), v in read.items()
-            if name == file and (entry.entry is None or str(entry.entry) == which)
-        ]
-        energy = entry.energy_kev if entry.energy_kev is not None else (same[0] if same else None)
-        named = energy_from_name(Path(entry.file).name)
-        key = f"{recipe.file}: asaxs.curves[{i}].energy_kev"
-        if energy is None and (same or not read):
-            problems.append(
-                f"{key}: missing, and {entry.file} does not state a photon energy; write energy_kev = "
-                + (f"{named:g} (from the file's name?)" if named else "the energy in keV")
-            )
-        elif energy is not None:
-            found.append(energy)
-            if named is not None and abs(named - energy) > 0.002 * energy:
-                warnings.append(
-                    ("energy_name", f"{key}: {energy:g} keV, but the name of {entry.file} says {named:g} keV")
-                )
-    if len(set(found)) == 1 and not problems:
-        warnings.append(
-            (
-                "one_energy",
-                f"{recipe.file}: asaxs.curves: one energy only; what its contrast does not tell, TEM and EDX must",
-            )
-        )
-    return found
-
-
-def _check_edge(
-    recipe: Recipe, solid: SolidSolution, energies: list[float], problems: list[str], warnings: list[tuple[str, str]]
-) -> None:
-    assert recipe.asaxs is not None
-    if recipe.asaxs.edge is None:
-        return
+def _about_energies(recipe: Recipe, energies: Sequence[float]) -> list[tuple[str, str]]:
+    """Warn of energies that cannot tell much, and of those that a file name contradicts."""
+    if recipe.asaxs is None or not energies:
+        return []
     from nanostrata.tables.factors import parse_edge
 
-    element, shell, edge = parse_edge(recipe.asaxs.edge)
-    key = f"{recipe.file}: asaxs.edge"
-    if element not in solid.elements:
-        problems.append(
-            f"{key}: {element} is in neither material ({', '.join(solid.elements)}); correct the edge or the formulas"
-        )
-    elif min(abs(e - edge) for e in energies) > 0.3:
+    warnings = []
+    for i, entry in enumerate(recipe.asaxs.curves):
+        named = energy_from_name(Path(entry.file).name)
+        if named is not None and entry.energy_kev is not None and abs(named - entry.energy_kev) > 0.002 * named:
+            key = f"{recipe.file}: asaxs.curves[{i}].energy_kev"
+            text = f"{key}: {entry.energy_kev:g} keV, but the name of {entry.file} says {named:g} keV"
+            warnings.append(("energy_name", text))
+    if len(energies) == 1:
+        text = f"{recipe.file}: asaxs.curves: one energy only; what its contrast does not tell, TEM and EDX must"
+        warnings.append(("one_energy", text))
+    if recipe.asaxs.edge is not None:
+        element, shell, edge = parse_edge(recipe.asaxs.edge)
         near = min(energies, key=lambda e: abs(e - edge))
-        warnings.append(
-            (
-                "far_from_edge",
-                f"{key}: {element} {shell} is at {edge:.4f} keV, the nearest energy {near:g} keV: hardly any resonance",
+        if abs(near - edge) > 0.3:
+            text = (
+                f"{recipe.file}: asaxs.edge: {element} {shell} is at {edge:.4f} keV, the nearest energy {near:g} keV: "
+                "hardly any resonance"
             )
-        )
+            warnings.append(("far_from_edge", text))
+    return warnings
 
 
-def _look_at(
-    recipe: Recipe,
-    curves: Sequence[ScatteringCurve],
-    sizes: SizeDistribution | None,
-    problems: list[str],
-    warnings: list[tuple[str, str]],
-) -> tuple[MinimumRow, ...]:
-    """Stated errors against scatter, low q, first minima, and whether the curves belong together."""
+def _look_at(recipe: Recipe, curves: Sequence[ScatteringCurve]) -> tuple[tuple[MinimumRow, ...], list[tuple[str, str]]]:
+    """First minima; warnings on stated errors against scatter, on low q, and on scales that differ."""
     from nanostrata.stages.inspect_curves import first_minimum, low_q_verdict, sigma_against_scatter, sisters_agree
 
     table = recipe.asaxs or recipe.contrasts
     assert table is not None
-    rows = []
+    rows: list[MinimumRow] = []
+    warnings: list[tuple[str, str]] = []
     for curve in curves:
         scatter = sigma_against_scatter(curve)
         if scatter.verdict in ("too small", "too large"):
@@ -306,47 +255,25 @@ def _look_at(
             warnings.append((low.verdict, low.message))
         minimum = first_minimum(curve)
         if minimum is not None:
-            rows.append(
-                MinimumRow(
-                    label=curve.label,
-                    energy_kev=curve.energy_kev,
-                    q_inv_nm=minimum.q_inv_nm,
-                    sigma_inv_nm=minimum.sigma_inv_nm,
-                )
-            )
-        if table.smearing == "dq" and curve.dq_inv_nm is None:
-            problems.append(
-                f'{curve.origin.file}: smearing = "dq" needs a fourth column dq; add it, or write smearing = "none"'
-            )
+            where = {"q_inv_nm": minimum.q_inv_nm, "sigma_inv_nm": minimum.sigma_inv_nm}
+            rows.append(MinimumRow(label=curve.label, energy_kev=curve.energy_kev, **where))
         if table.scale == "absolute" and curve.intensity_unit != "1/cm":
-            warnings.append(
-                (
-                    "absolute_scale",
-                    f'{curve.origin.file}: scale = "absolute" needs 1/cm, and the file does not say that it is',
-                )
-            )
-    for sister in sisters_agree(curves, same_scale=recipe.asaxs is not None and table.scale == "common"):
-        if sister.code == "q_unit":
-            problems.append(sister.message)
-        else:
-            warnings.append((sister.code, sister.message))
-    _check_size(recipe, rows, sizes, warnings)
-    return tuple(rows)
+            text = f'{curve.origin.file}: scale = "absolute" needs 1/cm, and the file does not say that it is'
+            warnings.append(("absolute_scale", text))
+    same_scale = recipe.asaxs is not None and table.scale == "common"
+    warnings += [(s.code, s.message) for s in sisters_agree(curves, same_scale=same_scale) if s.code != "q_unit"]
+    return tuple(rows), warnings
 
 
-def _check_size(
-    recipe: Recipe, minima: list[MinimumRow], sizes: SizeDistribution | None, warnings: list[tuple[str, str]]
-) -> None:
+def _against_tem(recipe: Recipe, minima: Sequence[MinimumRow], sizes: SizeDistribution | None) -> list[tuple[str, str]]:
     """Compare TEM with the sphere of the first minimum: a factor of 1.5 or more is no physics but a unit."""
     if sizes is None or not minima or recipe.asaxs is None:
-        return
+        return []
     diameter = 2.0 * _FIRST_MINIMUM / float(np.median([m.q_inv_nm for m in minima]))
-    ratio = max(diameter / sizes.mean_nm, sizes.mean_nm / diameter)
-    if ratio > 1.5:
-        warnings.append(
-            (
-                "tem_against_minimum",
-                f"[tem] says {sizes.mean_nm:.3g} nm, the first minimum of the curves a sphere of {diameter:.3g} nm: "
-                "look at the units of both, and at the curves",
-            )
-        )
+    if max(diameter / sizes.mean_nm, sizes.mean_nm / diameter) <= 1.5:
+        return []
+    text = (
+        f"[tem] says {sizes.mean_nm:.3g} nm, the first minimum of the curves a sphere of {diameter:.3g} nm: "
+        "look at the units of both, and at the curves"
+    )
+    return [("tem_against_minimum", text)]

@@ -65,6 +65,8 @@ class Recipe(Table):
             problems.append("write exactly one of [asaxs] and [contrasts]")
         if self.asaxs is not None and self.materials is None:
             problems.append("materials: missing; [asaxs] needs [materials.core] (and [materials.shell])")
+        if self.asaxs is not None and self.asaxs.edge is not None and self.materials is not None:
+            problems += _edge_problems(self.asaxs.edge, self.materials)
         if self.contrasts is not None:
             problems += self._contrast_problems(self.contrasts)
         if self.particle.sizes == "tem" and (self.tem is None or self.tem.diameters is None):
@@ -127,6 +129,18 @@ class Recipe(Table):
     def files(self) -> list[str]:
         """Every file that the recipe names, as written, each once."""
         return list(dict.fromkeys(name for _, name in self.named_files()))
+
+
+def _edge_problems(edge: str, materials: Materials) -> list[str]:
+    from nanostrata.tables.factors import parse_edge
+    from nanostrata.tables.formulas import parse_formula
+
+    formulas = [m.formula for m in (materials.core, materials.shell) if m is not None]
+    elements = list(dict.fromkeys(e for f in formulas for e in parse_formula(f)))
+    element = parse_edge(edge)[0]
+    if element in elements:
+        return []
+    return [f"asaxs.edge: {element} is in neither material ({', '.join(elements)}); correct the edge or the formulas"]
 
 
 def load_recipe(path: Path) -> Recipe:

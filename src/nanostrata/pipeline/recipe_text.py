@@ -170,6 +170,8 @@ def toml_problem(path: Path, text: str, error: tomllib.TOMLDecodeError) -> str:
         hint = "; a decimal comma? write 9.63, not 9,63"
     elif "overwrite" in what or "declare" in what:
         hint = "; the key or table stands in the file twice: keep one"
+    elif shown.startswith("["):
+        hint = "; is a bracket or quote left open above?"
     elif re.search(r'"[A-Za-z]:\\', shown):
         hint = "; in double quotes a backslash begins an escape: write / or use single quotes"
     return f"{path}, line {number}: not valid TOML: {what}{hint}. The line reads: {shown[:100]}"
