@@ -30,6 +30,7 @@ class PriorKnowledge:
     scale : "common", "per_energy" or "absolute"
     scale_uncertainty : one relative standard deviation per curve
     background : "none", "constant" or "constant+power"
+    shape_error : relative deviation of real particles from the ideal body, smooth in q and common to all energies
     subtract : for each curve, measured backgrounds that are fitted: (values on the curve's q, scale, its sigma)
     """
 
@@ -39,6 +40,7 @@ class PriorKnowledge:
     scale: str = "common"
     scale_uncertainty: float = 0.015
     background: str = "constant"
+    shape_error: float = 0.01
     subtract: tuple[tuple[tuple[FloatArray, float, float], ...], ...] = ()
 
 
@@ -88,6 +90,7 @@ def build_posterior(
         templates=tuple(templates),
         composition=None if known.composition is None else Gaussian(mean=known.composition[0], sd=known.composition[1]),
         log_scale0=log_scale0,
+        shape_error=known.shape_error,
     )
 
 

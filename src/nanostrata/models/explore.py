@@ -165,7 +165,7 @@ def resampled_fits(
     x, _ = posterior.family.composition(profile)
     evaluation = particle.evaluate(x, size, (density[0], density[1]))
     index = particle.curve_index
-    factor = np.exp(posterior.log_scale0 + log_scale + factors)[index]
+    factor = np.exp(posterior.log_scale0 + log_scale + factors)[index] * posterior.modes(best)
     other = np.array(coefficients, copy=True)
     other[constants] = 0.0
     offset = factor * evaluation.laue + posterior.template_matrix @ other

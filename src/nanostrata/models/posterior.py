@@ -56,6 +56,8 @@ class Posterior:
     composition_mean, composition_sd : prior of the mean x per shared site (EDX); sd None = no prior
     size_prior : for each size parameter; sd = None-like large numbers are written as np.inf
     log_scale0 : ln of the scale at which lambda = 0
+    shape_error : prior standard deviation of each of the smooth relative deviations m_j(q), common to all curves, by
+        which particles of atoms with a spread of shapes differ from the ideal body; 0 = none
     """
 
     particle: GradedParticle
@@ -68,6 +70,8 @@ class Posterior:
     templates: tuple[Template, ...] = ()
     composition: Gaussian | None = None
     log_scale0: float = 0.0
+    shape_error: float = 0.0
+    shape_modes: FloatArray = field(init=False, repr=False)
     template_matrix: FloatArray = field(init=False, repr=False)
     lower: FloatArray = field(init=False)
     upper: FloatArray = field(init=False)
@@ -81,13 +85,15 @@ class Posterior:
             matrix[self.particle.curve_index == t.curve, i] = t.values
         object.__setattr__(self, "template_matrix", matrix)
         n_curve = len(self.scale_prior)
+        object.__setattr__(self, "shape_modes", _shape_modes(self.particle.q_inv_nm, self.shape_error > 0))
+        n_modes = self.shape_modes.shape[1]
         s = self.particle.sizes
         size_low, size_high = [s.mean_low, s.std_low], [s.mean_high, s.std_high]
         if self.particle.shape != "sphere":
             low, high = ASPECT_BOUNDS[self.particle.shape]
             size_low.append(low)
             size_high.append(high)
-        open_end = np.full(1 + n_curve + len(self.templates), np.inf)
+        open_end = np.full(1 + n_curve + len(self.templates) + n_modes, np.inf)
         object.__setattr__(
             self, "lower", np.concatenate([self.family.lower, size_low, [-0.5, -0.5], -open_end]).astype(float)
         )
@@ -115,15 +121,21 @@ class Posterior:
             "log_scale",
             *(f"scale_{i}" for i in range(len(self.scale_prior))),
             *(t.name for t in self.templates),
+            *(f"shape_error_{j + 1}" for j in range(self.shape_modes.shape[1])),
         )
 
     def split(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float, FloatArray, FloatArray]:
-        """Return profile, size, density, log scale, factors and template coefficients of a parameter vector."""
+        """Return profile, size, density, log scale, factors and template coefficients (the shape modes come after)."""
         a = len(self.family.names)
         b = a + len(self.size_prior)
         c = b + 2
         d = c + 1 + len(self.scale_prior)
-        return theta[:a], theta[a:b], theta[b:c], float(theta[c]), theta[c + 1 : d], theta[d:]
+        return theta[:a], theta[a:b], theta[b:c], float(theta[c]), theta[c + 1 : d], theta[d : d + len(self.templates)]
+
+    def modes(self, theta: FloatArray) -> FloatArray:
+        """Relative deviation of the intensity from the ideal body at every point, 1 + sum_j c_j m_j(q)."""
+        n = self.shape_modes.shape[1]
+        return 1.0 + self.shape_modes @ theta[len(theta) - n :] if n else np.ones(len(self.shape_modes))
 
     def start(self, profile: FloatArray) -> FloatArray:
         """Prior means round a starting profile; scale and templates are solved for later."""
@@ -135,6 +147,7 @@ class Posterior:
                 [0.0],
                 [g.mean for g in self.scale_prior],
                 [t.mean for t in self.templates],
+                np.zeros(self.shape_modes.shape[1]),
             ]
         )
 
@@ -145,6 +158,8 @@ class Posterior:
         e = self.particle.evaluate(x, size, (density[0], density[1]))
         index = self.particle.curve_index
         scale = np.exp(self.log_scale0 + log_scale + factors)[index]
+        ideal = scale * (e.value + e.laue)
+        scale = scale * self.modes(theta)
         form = scale * (e.value + e.laue)
         total = form + self.template_matrix @ coefficients
         if not gradient:
@@ -158,7 +173,9 @@ class Posterior:
         per_curve = jac[:, b + 3 : b + 3 + len(factors)]
         per_curve[:] = 0.0
         per_curve[np.arange(len(total)), index] = form
-        jac[:, b + 3 + len(factors) :] = self.template_matrix
+        first_mode = b + 3 + len(factors) + len(coefficients)
+        jac[:, b + 3 + len(factors) : first_mode] = self.template_matrix
+        jac[:, first_mode:] = ideal[:, None] * self.shape_modes
         return total, jac
 
     def mean_composition(self, x: FloatArray) -> tuple[float, FloatArray]:
@@ -190,6 +207,7 @@ class Posterior:
         rows, target = [np.pad(j, ((0, 0), (0, n - a)))], [np.zeros(len(j))]
         scalar = [*self.size_prior, *self.density_prior, None, *self.scale_prior]
         scalar += [Gaussian(mean=t.mean, sd=t.sd) for t in self.templates]
+        scalar += [Gaussian(mean=0.0, sd=self.shape_error)] * self.shape_modes.shape[1]
         for i, g in enumerate(scalar, start=a):
             if g is not None and 0 < g.sd < np.inf:
                 row = np.zeros((1, n))
@@ -215,6 +233,17 @@ class Posterior:
         return -0.5 * float(r @ r + r_prior @ r_prior), -gradient[self.free]
 
 
+SHAPE_MODES = 4
+"""Number of smooth deviations: Legendre polynomials of degree 1 to 4 in q over the measured range."""
+
+
+def _shape_modes(q: FloatArray, used: bool) -> FloatArray:
+    if not used:
+        return np.zeros((len(q), 0))
+    u = 2.0 * (q - q.min()) / (q.max() - q.min()) - 1.0
+    return np.asarray(np.polynomial.legendre.legvander(u, SHAPE_MODES)[:, 1:])
+
+
 def solve_linear(posterior: Posterior, theta: FloatArray) -> FloatArray:
     """Set the common scale and the templates to their weighted least-squares values for the given profile and sizes."""
     profile, size, density, _, factors, _ = posterior.split(theta)
@@ -232,7 +261,8 @@ def solve_linear(posterior: Posterior, theta: FloatArray) -> FloatArray:
     out = theta.copy()
     at = len(profile) + len(size) + 2
     out[at] = np.log(max(solution[0], 1e-6))
-    out[at + 1 + len(factors) :] = solution[1:]
+    first = at + 1 + len(factors)
+    out[first : first + len(posterior.templates)] = solution[1:]
     return out
 
 
