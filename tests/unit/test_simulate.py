@@ -19,7 +19,7 @@ from nanostrata.simulate.campaign import draw_particles
 from nanostrata.simulate.truth import RadialTruth, Truth, shell_means
 
 SMALL = {
-    "particles = 300 ": "particles = 12 ",
+    "particles = 400 ": "particles = 12 ",
     "points = 120": "points = 30\nwaxs_particles = 3\nwaxs_points = 40\nsaxs_points = 30",
     "tem_particles = 120": "tem_particles = 40",
 }
@@ -118,7 +118,7 @@ def test_noise_is_what_the_stated_sigma_says(tmp_path):
     # the same seed with a tenth of the noise draws the same numbers: their difference is 0.9 times the noise
     fine = {
         "points = 120": "points = 400\nwaxs_particles = 2\nwaxs_points = 20\nsaxs_points = 20",
-        "particles = 300 ": "particles = 3 ",
+        "particles = 400 ": "particles = 3 ",
     }
     first = simulate_run(_write(tmp_path, fine), tmp_path / "a", seed=1).parent
     quiet = {**fine, "relative_noise = 0.01 ": "relative_noise = 0.001 "}
