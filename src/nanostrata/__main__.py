@@ -1,0 +1,5 @@
+"""``python -m nanostrata``."""
+
+from nanostrata.interfaces.cli import main
+
+main()
