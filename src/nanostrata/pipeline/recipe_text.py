@@ -198,7 +198,7 @@ def sentences(
     """One sentence for each key that is wrong; the branches of a union count as one problem."""
     grouped: dict[Location, list[Any]] = {}
     for e in error.errors():
-        grouped.setdefault(_written(e, table), []).append(e)
+        grouped.setdefault(_whole_value(_written(e, table), model), []).append(e)
     nested = {loc[:n] for loc in grouped for n in range(1, len(loc))}
     out: list[tuple[int, str]] = []
     for location, errors in grouped.items():
@@ -274,6 +274,16 @@ def _written(error: Any, table: Mapping[str, Any]) -> Location:
             continue
         out.append(part)
     return tuple(out)
+
+
+def _whole_value(location: Location, model: type[BaseModel]) -> Location:
+    """Location of the key for an error inside a list of plain numbers: the list is what is wrong."""
+    for n in range(1, len(location)):
+        if isinstance(location[n], int):
+            field = _field(model, location[:n])
+            if field is not None and not _models(field.annotation):
+                return location[:n]
+    return location
 
 
 def _value(location: Location, table: Mapping[str, Any]) -> Any:
