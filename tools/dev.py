@@ -29,7 +29,16 @@ SETS = {
     "test": ["build", "test", "lint"],
     "oracle": ["build", "test", "lint", "oracle"],
 }
-GENERATED = [".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache", "build", "dist"]
+GENERATED = [
+    ".venv",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".hypothesis",
+    ".import_linter_cache",
+    "build",
+    "dist",
+]
 
 
 def say(text=""):
@@ -90,7 +99,15 @@ def digest(*paths):
 
 def clean_environment():
     """Return the variables of this process without those that would let packages from elsewhere in."""
-    drop = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_REQUIRE_HASHES", "__PYVENV_LAUNCHER__")
+    drop = (
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PIP_TARGET",
+        "PIP_PREFIX",
+        "PIP_USER",
+        "PIP_REQUIRE_HASHES",
+        "__PYVENV_LAUNCHER__",
+    )
     kept = {k: v for k, v in os.environ.items() if k not in drop}
     kept["VIRTUAL_ENV"] = VENV
     kept["PATH"] = BIN + os.pathsep + kept.get("PATH", "")
@@ -162,7 +179,9 @@ def pip(*arguments):
     text = done.stdout
     if "DO NOT MATCH THE HASHES" in text:
         why = "A package differs from what the lock expects: the index serves other files, or a download was damaged."
-    elif any(s in text for s in ("NewConnectionError", "Temporary failure", "Connection", "timed out", "SSLError", "Proxy")):
+    elif any(
+        s in text for s in ("NewConnectionError", "Temporary failure", "Connection", "timed out", "SSLError", "Proxy")
+    ):
         why = "The package index was not reached: check the network, the proxy and pip's settings (pip config list)."
     elif "No matching distribution" in text or "Could not find a version" in text:
         why = (
@@ -311,7 +330,9 @@ JOBS = {
 
 def main():
     parser = argparse.ArgumentParser(prog="dev.py", description="Set up an environment and do a job in it.")
-    parser.add_argument("job", choices=sorted(JOBS), help="; ".join("%s: %s" % (k, JOBS[k][1]) for k in JOBS), metavar="JOB")
+    parser.add_argument(
+        "job", choices=sorted(JOBS), help="; ".join("%s: %s" % (k, JOBS[k][1]) for k in JOBS), metavar="JOB"
+    )
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="passed on (to pytest: paths and options)")
     options = parser.parse_args()
     if options.job != "clean":

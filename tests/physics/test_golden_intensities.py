@@ -52,13 +52,15 @@ def test_monodisperse(sample: str, energy: float) -> None:
     np.testing.assert_allclose(got, expected, rtol=1e-4)
 
 
-def _model(sample: str, energies: tuple[float, ...], q: np.ndarray, shape: str = "sphere", **options: object):  # noqa: ANN202
+def _model(sample: str, energies: tuple[float, ...], q: np.ndarray, shape: str = "sphere", **options: object):
     mean, std = (2 * v for v in SIZE[sample])
     one = np.ones(len(q))
     curves = [ScatteringCurve(q_inv_nm=q, intensity=one, sigma=one, energy_kev=e, label=str(e)) for e in energies]
     reach = SizeRange(mean_low=mean - 0.3, mean_high=mean + 0.3, std_low=0.7 * std, std_high=1.4 * std)
     options = {"atomic_form_factors": False, "laue": False, **options}
-    return prepare(curves, SOLID, CHANTLER, np.arange(1, 6) / 5, sizes=reach, shape=shape, **options), np.array([mean, std])  # type: ignore[arg-type]
+    return prepare(curves, SOLID, CHANTLER, np.arange(1, 6) / 5, sizes=reach, shape=shape, **options), np.array(
+        [mean, std]
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("sample", "energy"), [(s, e) for s, e, kind in GOLDEN if kind == "poly"])
@@ -79,7 +81,8 @@ def test_size_integration_against_a_nine_sigma_reference(sample: str) -> None:
     weight = np.exp(-0.5 * ((r - mean) / std) ** 2)
     contrast = SOLID.electron_density(np.array(X[sample]), CHANTLER, 9.63) - SOLID.medium.electron_density_e_nm3
     reference = sum(
-        w * np.abs(multishell_amplitude(q, x * np.arange(1, 6) / 5, contrast)) ** 2 for w, x in zip(weight, r, strict=True)
+        w * np.abs(multishell_amplitude(q, x * np.arange(1, 6) / 5, contrast)) ** 2
+        for w, x in zip(weight, r, strict=True)
     )
     np.testing.assert_allclose(got, reference / weight.sum(), rtol=1e-4)
 

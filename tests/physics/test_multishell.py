@@ -81,7 +81,9 @@ def test_aspect_one_equals_the_sphere() -> None:
     density = sizes.gaussian_density(nodes[:, None], 1.95, 0.215)
     sphere = sizes.node_weights(nodes, density, np.array([1.0]), wm)
     mu, wm = sizes.orientation_nodes(32)
-    spheroid = sizes.node_weights(nodes, sizes.gaussian_density(nodes[:, None] / sizes.stretch(mu, 1.0), 1.95, 0.215), sizes.stretch(mu, 1.0), wm)
+    spheroid = sizes.node_weights(
+        nodes, sizes.gaussian_density(nodes[:, None] / sizes.stretch(mu, 1.0), 1.95, 0.215), sizes.stretch(mu, 1.0), wm
+    )
     np.testing.assert_allclose(spheroid, sphere, rtol=1e-12)
 
 
@@ -90,7 +92,11 @@ def test_size_average_against_a_wide_fine_reference() -> None:
     density = np.exp(-0.5 * ((r - 1.95) / 0.215) ** 2)
     density /= density.sum()
     fractions = np.arange(1, 6) / 5
-    reference = sum(d * np.abs(multishell_amplitude(Q, x * fractions, CONTRAST)) ** 2 for d, x in zip(density, r, strict=True) if x > 0)
+    reference = sum(
+        d * np.abs(multishell_amplitude(Q, x * fractions, CONTRAST)) ** 2
+        for d, x in zip(density, r, strict=True)
+        if x > 0
+    )
     np.testing.assert_allclose(_form(_quadratic(1.0, 1.95, 0.215), CONTRAST), reference, rtol=1e-6)
 
 
@@ -130,7 +136,7 @@ def test_densities_have_their_moments(kind: str) -> None:
     assert np.sqrt(np.trapezoid(n * (r - mean) ** 2, r)) == pytest.approx(0.2, abs=1e-5)
 
 
-def _call(function, x, d_core=0.0, d_shell=0.0):  # noqa: ANN001, ANN202
+def _call(function, x, d_core=0.0, d_shell=0.0):
     rng = np.random.default_rng(1)
     points, n = 25, 5
     core = rng.uniform(70, 80, points) + 1j * rng.uniform(1, 4, points)
@@ -145,7 +151,9 @@ def _call(function, x, d_core=0.0, d_shell=0.0):  # noqa: ANN001, ANN202
 
 def test_engines_agree() -> None:
     x = np.array([0.02, 0.1, 0.3, 0.65, 0.98])
-    for a, b in zip(_call(form_and_gradient, x, 0.01, -0.02), _call(form_and_gradient_numpy, x, 0.01, -0.02), strict=True):
+    for a, b in zip(
+        _call(form_and_gradient, x, 0.01, -0.02), _call(form_and_gradient_numpy, x, 0.01, -0.02), strict=True
+    ):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-6)
 
 
@@ -157,10 +165,14 @@ def test_gradient_equals_finite_differences() -> None:
         up, down = x.copy(), x.copy()
         up[k] += h
         down[k] -= h
-        numeric = (_call(form_and_gradient, up, 0.01, -0.02)[0] - _call(form_and_gradient, down, 0.01, -0.02)[0]) / (2 * h)
+        numeric = (_call(form_and_gradient, up, 0.01, -0.02)[0] - _call(form_and_gradient, down, 0.01, -0.02)[0]) / (
+            2 * h
+        )
         np.testing.assert_allclose(gx[:, k], numeric, rtol=1e-6, atol=1e-2)
     for k, (a, b) in enumerate([(h, 0), (0, h)]):
-        numeric = (_call(form_and_gradient, x, 0.01 + a, -0.02 + b)[0] - _call(form_and_gradient, x, 0.01 - a, -0.02 - b)[0]) / (2 * h)
+        numeric = (
+            _call(form_and_gradient, x, 0.01 + a, -0.02 + b)[0] - _call(form_and_gradient, x, 0.01 - a, -0.02 - b)[0]
+        ) / (2 * h)
         np.testing.assert_allclose(gd[:, k], numeric, rtol=1e-6, atol=1e-2)
 
 

@@ -44,7 +44,9 @@ def test_correlated_gaussian_against_the_walls() -> None:
         d = z - centre
         return -0.5 * float(d @ precision @ d), -(precision @ d)
 
-    chain = sample(density, centre, covariance, np.zeros(2), np.ones(2), draws=4000, warmup=300, rng=np.random.default_rng(3))
+    chain = sample(
+        density, centre, covariance, np.zeros(2), np.ones(2), draws=4000, warmup=300, rng=np.random.default_rng(3)
+    )
     grid = np.linspace(0.00125, 0.99875, 400)
     x, y = np.meshgrid(grid, grid, indexing="ij")
     d = np.stack([x - 0.5, y - 0.5], -1)

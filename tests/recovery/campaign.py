@@ -58,7 +58,9 @@ def known(diameter: float, std: float, seed: int, composition: float | None) -> 
     return PriorKnowledge(sizes=sizes, composition=edx)
 
 
-def fit(curves: list[ScatteringCurve], prior: PriorKnowledge, settings: ProfileSettings = QUICK, seed: int = 1) -> ProfileFit:
+def fit(
+    curves: list[ScatteringCurve], prior: PriorKnowledge, settings: ProfileSettings = QUICK, seed: int = 1
+) -> ProfileFit:
     return fit_profile(curves, solid(), CHANTLER, None, prior, settings, seed=seed)
 
 

@@ -71,6 +71,8 @@ def test_same_seed_gives_the_same_answer() -> None:
 
 
 def test_uniform_refits_are_narrower_than_gaussian_ones() -> None:
-    result = fit(measure(THICK, 4.1, 0.49, seed=8), known(4.1, 0.49, 8, None), ProfileSettings(draws=30, warmup=60, refits=400))
+    result = fit(
+        measure(THICK, 4.1, 0.49, seed=8), known(4.1, 0.49, 8, None), ProfileSettings(draws=30, warmup=60, refits=400)
+    )
     ratio = result.refit_uniform.std(axis=0)[3:] / result.refit_gaussian.std(axis=0)[3:]
     np.testing.assert_allclose(ratio, 1 / np.sqrt(3), rtol=0.15)

@@ -37,7 +37,9 @@ def test_one_drop_explains_three_contrasts_and_the_misfit_is_said(tmp_path: Path
     assert 0.5 < c["parameters"]["shell_thickness_nm"]["value"] < 1.1
     scales = [row["scale"] for row in c["per_curve"]]
     assert max(scales) / min(scales) < 1.25
-    assert [i["points_dropped"] for i in summary["inputs"]] == pytest.approx([i["points_read"] - i["points_kept"] for i in summary["inputs"]])
+    assert [i["points_dropped"] for i in summary["inputs"]] == pytest.approx(
+        [i["points_read"] - i["points_kept"] for i in summary["inputs"]]
+    )
     assert c["verdict"] == "bad fit"
 
 

@@ -16,7 +16,9 @@ def _stored(case: str) -> tuple[np.ndarray, np.ndarray]:
     with FILE.open(encoding="utf-8") as file:
         rows = [r for r in csv.DictReader(line for line in file if not line.startswith("#")) if r["case"] == case]
     assert rows
-    return np.array([float(r["q_inv_angstrom"]) for r in rows]), np.array([float(r["f2_1e-12_angstrom2"]) for r in rows])
+    return np.array([float(r["q_inv_angstrom"]) for r in rows]), np.array(
+        [float(r["f2_1e-12_angstrom2"]) for r in rows]
+    )
 
 
 def test_sphere() -> None:

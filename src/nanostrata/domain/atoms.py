@@ -34,7 +34,9 @@ class AtomicModel(Domain):
         m = len(self.symbols)
         freeze(self, "positions_nm", frozen_array("positions_nm", self.positions_nm, ndim=2, length=m))
         freeze(self, "radius_fraction", frozen_array("radius_fraction", self.radius_fraction, length=m))
-        freeze(self, "site_volume_nm3", frozen_array("site_volume_nm3", self.site_volume_nm3, nonnegative=True, length=m))
+        freeze(
+            self, "site_volume_nm3", frozen_array("site_volume_nm3", self.site_volume_nm3, nonnegative=True, length=m)
+        )
         freeze(self, "shell_index", frozen_array("shell_index", self.shell_index, dtype=np.int64))
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,28 +59,27 @@ def read_nexus(path: Path, file: str, entry: str | int | None = None) -> tuple[R
     NXcanSAS application definition, https://manual.nexusformat.org/classes/applications/NXcanSAS.html
     """
     with _opened(path, file) as h5:
-        try:
-            curves = _curves(h5, file)
-            marked = [
-                i
-                for i, c in enumerate(curves)
-                if c.is_default and len({d.info.name.split("/")[0] for d in curves}) == 1
-            ]
-            chosen = pick_entry([c.info for c in curves], entry, file, marked[0] if len(marked) == 1 else None)
-            curve = curves[chosen]
-            raw = _raw(file, curve, curve.info.name if len(curves) > 1 else curve.info.name.split("/")[0])
-            return raw, _energy(curve.entry, file)
-        except (OSError, RuntimeError, KeyError) as e:
-            raise DataError(f"{file}: the HDF5 file is damaged ({e}); copy or export it again") from e
+        curves = _curves(h5, file)
+        entries = {c.info.name.split("/")[0] for c in curves}
+        marked = [i for i, c in enumerate(curves) if c.is_default and len(entries) == 1]
+        chosen = pick_entry([c.info for c in curves], entry, file, marked[0] if len(marked) == 1 else None)
+        curve = curves[chosen]
+        raw = _raw(file, curve, curve.info.name if len(curves) > 1 else curve.info.name.split("/")[0])
+        return raw, _energy(curve.entry, file)
 
 
-def _opened(path: Path, file: str) -> Any:
+@contextmanager
+def _opened(path: Path, file: str) -> Iterator[Any]:
     import h5py
 
     try:
-        return h5py.File(path, "r")
-    except OSError as e:
-        raise DataError(f"{file}: the HDF5 file cannot be opened ({e}); was it cut off while copying?") from e
+        with h5py.File(path, "r") as h5:
+            yield h5
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as e:
+        # All that HDF5 raises on damaged bytes, at any access, closing included.
+        raise DataError(
+            f"{file}: the HDF5 file cannot be opened or is damaged ({e}); was it cut off while copying? export it again"
+        ) from e
 
 
 # ---- reaching things without leaving the file ----------------------------------------------------------------------

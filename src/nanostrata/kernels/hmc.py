@@ -21,7 +21,9 @@ class Chain:
     acceptance: float
 
 
-def bounce(theta: FloatArray, velocity: FloatArray, covariance: FloatArray, lower: FloatArray, upper: FloatArray, step: float) -> None:
+def bounce(
+    theta: FloatArray, velocity: FloatArray, covariance: FloatArray, lower: FloatArray, upper: FloatArray, step: float
+) -> None:
     r"""Move in place for one step of time; at a wall the velocity is mirrored in the metric of the covariance.
 
     .. math:: v' = v - 2 v_k\, \Sigma_{\cdot k} / \Sigma_{kk}
@@ -32,7 +34,9 @@ def bounce(theta: FloatArray, velocity: FloatArray, covariance: FloatArray, lowe
     left = step
     for _ in range(200):
         with np.errstate(divide="ignore", invalid="ignore"):
-            time = np.where(velocity > 0, (upper - theta) / velocity, np.where(velocity < 0, (lower - theta) / velocity, np.inf))
+            time = np.where(
+                velocity > 0, (upper - theta) / velocity, np.where(velocity < 0, (lower - theta) / velocity, np.inf)
+            )
         k = int(np.argmin(time))
         if not time[k] < left:
             theta += velocity * left

@@ -127,7 +127,9 @@ def pair_products(basis: FloatArray) -> FloatArray:
     return np.asarray(factor * basis[k] * basis[m])
 
 
-def size_table(q: FloatArray, nodes: FloatArray, fractions: FloatArray, spread: tuple[FloatArray, FloatArray] | None = None) -> FloatArray:
+def size_table(
+    q: FloatArray, nodes: FloatArray, fractions: FloatArray, spread: tuple[FloatArray, FloatArray] | None = None
+) -> FloatArray:
     r"""Pair products on every node of effective radius: the part of the model that no parameter touches.
 
     .. math:: T_{i,j,kl} = \langle h_k(q t_i)\, h_l(q t_i) \rangle_{q \text{ around } q_j}
@@ -216,8 +218,12 @@ def form_and_gradient(
         for k in range(n):
             total += re[k] * yre[k] + im[k] * yim[k]
             scale = 1.0 + (1.0 - x[k]) * d_core + x[k] * d_shell
-            slope_re = (shell[p].real - core[p].real - bare_re[k] * dvol[k]) / vol[k] * scale + bare_re[k] * (d_shell - d_core)
-            slope_im = (shell[p].imag - core[p].imag - bare_im[k] * dvol[k]) / vol[k] * scale + bare_im[k] * (d_shell - d_core)
+            slope_re = (shell[p].real - core[p].real - bare_re[k] * dvol[k]) / vol[k] * scale + bare_re[k] * (
+                d_shell - d_core
+            )
+            slope_im = (shell[p].imag - core[p].imag - bare_im[k] * dvol[k]) / vol[k] * scale + bare_im[k] * (
+                d_shell - d_core
+            )
             grad_x[p, k] = 2.0 * (yre[k] * slope_re + yim[k] * slope_im)
             both = 2.0 * (yre[k] * bare_re[k] + yim[k] * bare_im[k])
             gc += (1.0 - x[k]) * both

@@ -75,7 +75,9 @@ def stretch(mu: FloatArray, aspect: float) -> FloatArray:
     return np.asarray(aspect ** (-1.0 / 3.0) * np.sqrt(1.0 + (aspect * aspect - 1.0) * mu * mu))
 
 
-def node_weights(nodes: FloatArray, density: FloatArray, stretch_factors: FloatArray, mu_weights: FloatArray) -> FloatArray:
+def node_weights(
+    nodes: FloatArray, density: FloatArray, stretch_factors: FloatArray, mu_weights: FloatArray
+) -> FloatArray:
     r"""Weights W_i with sum_i W_i T(t_i) = < V^2 T(t) > over sizes and orientations.
 
     A spheroid of volume-equivalent radius r seen along mu scatters like a sphere of radius t = r h(mu) with the

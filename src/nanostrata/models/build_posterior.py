@@ -67,7 +67,9 @@ def build_posterior(
     if known.scale not in ("common", "per_energy", "absolute"):
         raise RecipeError(f'asaxs.scale: {known.scale!r} is not known; write "common", "per_energy" or "absolute"')
     if known.background not in ("none", "constant", "constant+power"):
-        raise RecipeError(f'asaxs.background: {known.background!r} is not known; write "none", "constant" or "constant+power"')
+        raise RecipeError(
+            f'asaxs.background: {known.background!r} is not known; write "none", "constant" or "constant+power"'
+        )
     intensity = np.concatenate([c.intensity for c in curves])
     factors = np.ones(len(curves)) if sigma_factors is None else np.asarray(sigma_factors)
     sigma = np.concatenate([c.sigma * f for c, f in zip(curves, factors, strict=True)])

@@ -62,17 +62,17 @@ def material_from_cif(
     shared = second if per == "anion" else first
     cell = small.cell
     structure = _KNOWN.get((small.spacegroup.number, first, second), "cif")
-    material = Material(
+    volume = cell.volume * 1e-3 / shared
+    check_density(formula, composition, volume, at)
+    return Material(
         name=formula,
         composition=composition,
-        site_volume_nm3=cell.volume * 1e-3 / shared,
+        site_volume_nm3=volume,
         structure=structure,
         lattice_nm=(cell.a / 10, cell.b / 10, cell.c / 10),
         density_uncertainty=density_uncertainty,
         sublattice_sites=(first / shared, second / shared) if second else (1.0, 1.0),
     )
-    check_density(material, at)
-    return material
 
 
 def _read(text: str, at: str) -> Any:

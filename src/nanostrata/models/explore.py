@@ -68,7 +68,9 @@ def best_point(posterior: Posterior, extra: Sequence[FloatArray] = ()) -> FloatA
         if np.isfinite(result.cost) and result.cost < lowest:
             lowest, best = float(result.cost), unpack(result.x)
     if best is None:
-        raise ConvergenceError("the fit did not reach a finite chi2 from any start; look at the curves with `nanostrata check`")
+        raise ConvergenceError(
+            "the fit did not reach a finite chi2 from any start; look at the curves with `nanostrata check`"
+        )
     return best
 
 
@@ -119,7 +121,8 @@ def draw(posterior: Posterior, best: FloatArray, settings: SamplerSettings, seed
         starts.append(np.clip(z0 + step, low + margin, high - margin))
     first = settings.warmup // 2
     pilot = [
-        sample(density, s, cov, low, high, draws=first, warmup=first, rng=rng) for s, rng in zip(starts, rngs, strict=True)
+        sample(density, s, cov, low, high, draws=first, warmup=first, rng=rng)
+        for s, rng in zip(starts, rngs, strict=True)
     ]
     pooled = np.concatenate([c.draws for c in pilot])
     weight = len(pooled) / (len(pooled) + 25.0)

@@ -214,4 +214,6 @@ def make_family(profile: str, shells: int, *, smoothness: bool = True, smooth_sd
         return Transition(n=fine, kind="core_shell" if profile == "core_shell" else "erf")
     if profile == "smooth":
         return Shells(n=fine, smooth_sd=smooth_sd * np.sqrt(shells / fine), curvature_sd=0.5 * shells / fine)
-    raise RecipeError(f"particle.profile: {profile!r} is not known; write shells, homogeneous, core_shell, erf or smooth")
+    raise RecipeError(
+        f"particle.profile: {profile!r} is not known; write shells, homogeneous, core_shell, erf or smooth"
+    )

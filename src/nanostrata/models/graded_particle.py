@@ -150,7 +150,11 @@ class GradedParticle:
         return float(4.0 / 3.0 * math.pi * (mean**3 + 3.0 * mean * std**2))
 
     def evaluate(
-        self, x: FloatArray, size: FloatArray, density: tuple[float, float] = (0.0, 0.0), tables: FloatArray | None = None
+        self,
+        x: FloatArray,
+        size: FloatArray,
+        density: tuple[float, float] = (0.0, 0.0),
+        tables: FloatArray | None = None,
     ) -> Evaluation:
         """Model and derivatives at every data point.
 
@@ -191,7 +195,7 @@ def prepare(
     kind: SizeKind = "gaussian",
     shape: Shape = "sphere",
     readings_nm: FloatArray | None = None,
-    smearing: Literal["none", "dq"] | float = "none",
+    smearing: str | float = "none",
     atomic_form_factors: bool = True,
     laue: bool = True,
     engine: str = "auto",
@@ -215,9 +219,11 @@ def prepare(
     """
     problems = [f"{c.label}: the energy is missing; write energy_kev" for c in curves if c.energy_kev is None]
     if smearing == "dq":
-        problems += [f"{c.label}: smearing = \"dq\" needs a fourth column dq" for c in curves if c.dq_inv_nm is None]
+        problems += [f'{c.label}: smearing = "dq" needs a fourth column dq' for c in curves if c.dq_inv_nm is None]
     if kind == "tem" and (readings_nm is None or len(readings_nm) < 10):
-        problems.append('particle.sizes: "tem" needs at least 10 measured diameters; give tem.diameters or write "gaussian"')
+        problems.append(
+            'particle.sizes: "tem" needs at least 10 measured diameters; give tem.diameters or write "gaussian"'
+        )
     if problems:
         raise RecipeError(*problems)
     aspects = ASPECT_BOUNDS[shape]
@@ -325,5 +331,9 @@ def _laue_polynomials(
     rows = []
     for c in curves:
         assert c.energy_kev is not None
-        rows.append(np.polyfit(grid, solid.laue_per_site(grid, factors, c.energy_kev) / solid.site_volume_nm3(grid), LAUE_DEGREE))
+        rows.append(
+            np.polyfit(
+                grid, solid.laue_per_site(grid, factors, c.energy_kev) / solid.site_volume_nm3(grid), LAUE_DEGREE
+            )
+        )
     return np.stack(rows)

@@ -120,16 +120,16 @@ def make_material(
         raise RecipeError(*problems)
     a = float(a_nm or 0.0)
     c = float(c_nm) if c_nm is not None and structure in HEXAGONAL else a
-    material = Material(
+    volume = site_volume_nm3(structure, a, c)
+    check_density(formula, composition, volume, key)
+    return Material(
         name=formula,
         composition=composition,
-        site_volume_nm3=site_volume_nm3(structure, a, c),
+        site_volume_nm3=volume,
         structure=structure,
         lattice_nm=(a, a, c),
         density_uncertainty=density_uncertainty,
     )
-    check_density(material, key)
-    return material
 
 
 def _lattice_problems(structure: str, a_nm: float | None, c_nm: float | None, key: str) -> list[str]:
@@ -188,11 +188,14 @@ def per_site(formula: str, counts: Mapping[str, float], per: str, key: str, *, f
 
 def mass_density_g_cm3(material: Material) -> float:
     """Mass density that composition and lattice imply, g/cm^3."""
-    mass = sum(n * atomic_mass(e) for e, n in material.composition.items())
-    return mass / AVOGADRO / (material.site_volume_nm3 * 1e-21)
+    return _mass_density(material.composition, material.site_volume_nm3)
 
 
-def check_density(material: Material, key: str) -> None:
+def _mass_density(composition: Mapping[str, float], volume_nm3: float) -> float:
+    return sum(n * atomic_mass(e) for e, n in composition.items()) / AVOGADRO / (volume_nm3 * 1e-21)
+
+
+def check_density(formula: str, composition: Mapping[str, float], volume_nm3: float, key: str) -> None:
     """Refuse a lattice that gives a density no solid has.
 
     Raises
@@ -200,11 +203,11 @@ def check_density(material: Material, key: str) -> None:
     RecipeError
         With the density, and the lattice it came from.
     """
-    density = mass_density_g_cm3(material)
+    density = _mass_density(composition, volume_nm3)
     low, high = DENSITY_RANGE_G_CM3
     if not low <= density <= high:
         raise RecipeError(
-            f"{key}: {material.name} in this lattice weighs {density:.3g} g/cm3; solids weigh {low:g} to {high:g}. "
+            f"{key}: {formula} in this lattice weighs {density:.3g} g/cm3; solids weigh {low:g} to {high:g}. "
             "Check structure, a_nm and c_nm"
         )
 

@@ -13,6 +13,10 @@ from nanostrata.pipeline.run import RunResult, run_project
 SAMPLES = ("thin", "thick")
 
 
+def _named(name: str, progress: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda text: progress(f"{name} shell: {text}")
+
+
 def run_demo(
     out: Path,
     *,
@@ -43,8 +47,13 @@ def run_demo(
                     shutil.copyfile(file, folder / file.name)
         results.append(
             run_project(
-                folder / "project.toml", out=folder / "run", preset="quick", seed=seed, fresh=fresh,
-                progress=lambda text, name=name: progress(f"{name} shell: {text}"), render=render,
-            )  # fmt: skip
+                folder / "project.toml",
+                out=folder / "run",
+                preset="quick",
+                seed=seed,
+                fresh=fresh,
+                progress=_named(name, progress),
+                render=render,
+            )
         )
     return results

@@ -15,7 +15,6 @@ from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.recipe import Recipe
 from nanostrata.tables.factors import FactorTable
 
-
 MIN_POINTS = 10
 """A curve with fewer points says nothing about a shape."""
 
@@ -69,7 +68,9 @@ def factor_tables(recipe: Recipe) -> tuple[FactorTable, FactorTable | None]:
     resolution = recipe.asaxs.energy_resolution_ev
     if isinstance(chosen, str):
         other = "cromer-liberman" if chosen == "chantler" else "chantler"
-        return load_factors(chosen, energy_resolution_ev=resolution), load_factors(other, energy_resolution_ev=resolution)
+        return load_factors(chosen, energy_resolution_ev=resolution), load_factors(
+            other, energy_resolution_ev=resolution
+        )
     raise RecipeError("asaxs.factors: tables from files are read by pipeline.gather.measured_factors")
 
 
@@ -159,7 +160,9 @@ def _background(recipe: Recipe, entry: Any, curve: ScatteringCurve) -> tuple[Sca
     fitted, said = [], []
     intensity, variance = np.array(curve.intensity), np.array(curve.sigma) ** 2
     for b in entry.background_files or ():
-        other = read_curve(recipe.root / b.file, q_unit=b.q_unit or entry.q_unit, energy_kev=curve.energy_kev, label=str(b.file))
+        other = read_curve(
+            recipe.root / b.file, q_unit=b.q_unit or entry.q_unit, energy_kev=curve.energy_kev, label=str(b.file)
+        )
         if other.q_inv_nm[0] > curve.q_inv_nm[0] * 1.001 or other.q_inv_nm[-1] < curve.q_inv_nm[-1] * 0.999:
             raise DataError(
                 f"{b.file}: the background covers q = {other.q_inv_nm[0]:.4g} to {other.q_inv_nm[-1]:.4g} 1/nm, the curve "
@@ -215,9 +218,10 @@ def _sizes(recipe: Recipe, problems: list[str], notes: list[str]) -> SizeDistrib
                 origin=readings.origin,
             )  # fmt: skip
         else:
-            sizes = stated_sizes(
-                tem.mean_diameter_nm, tem.std_diameter_nm, tem.particles, reading_error_nm=tem.reading_error_nm
-            )
+            # the recipe has checked that both are there; a stated spread is taken as corrected for reading errors
+            assert tem.mean_diameter_nm is not None
+            assert tem.std_diameter_nm is not None
+            sizes = stated_sizes(tem.mean_diameter_nm, tem.std_diameter_nm, tem.particles)
     except NanostrataError as error:
         problems += error.problems
         return None

@@ -26,7 +26,9 @@ def write_results(r: Reconstruction, path: Path, summary: dict[str, Any]) -> Non
         h5.attrs["NX_class"] = "NXroot"
         h5.attrs["default"] = "sasentry01"
         h5.attrs["creator"] = f"nanostrata {summary['software']['version']}"
-        fits: Sequence[Any] = r.fit.curves if r.fit is not None else r.contrasts.curves if r.contrasts is not None else ()
+        fits: Sequence[Any] = (
+            r.fit.curves if r.fit is not None else r.contrasts.curves if r.contrasts is not None else ()
+        )
         for i, curve in enumerate(r.inputs.curves, start=1):
             fit = fits[i - 1] if fits else None
             _entry(h5, f"sasentry{i:02d}", curve, fit, summary)

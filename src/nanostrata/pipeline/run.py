@@ -102,7 +102,11 @@ def reconstruct(
         else:
             assert solid is not None
             sizes = gather.stated_or_guessed_sizes(inputs)
-            fit = step("profile", lambda: _fit_profile(recipe, inputs, solid, sizes, seed, preset, progress), {"inputs": inputs})
+            fit = step(
+                "profile",
+                lambda: _fit_profile(recipe, inputs, solid, sizes, seed, preset, progress),
+                {"inputs": inputs},
+            )
             from nanostrata.stages.describe_particle import describe_particle
 
             particle = describe_particle(fit, solid)
@@ -151,7 +155,7 @@ def _fit_profile(
 
     assert recipe.asaxs is not None
     chosen, other = gather.factor_tables(recipe)
-    check_energies([e for e in solid.elements], gather.energies(inputs.curves), chosen)
+    check_energies(solid.elements, gather.energies(inputs.curves), chosen)
     known = PriorKnowledge(
         sizes=sizes,
         size_fixed=recipe.particle.size == "fixed",
@@ -234,7 +238,9 @@ def _explain(
         fit,
         particle,
         core_name=recipe.materials.core.formula,
-        shell_name=recipe.materials.shell.formula if recipe.materials.shell is not None else recipe.materials.core.formula,
+        shell_name=recipe.materials.shell.formula
+        if recipe.materials.shell is not None
+        else recipe.materials.core.formula,
         sizes=sizes,
         composition=inputs.composition,
         composition_x=inputs.composition_x,

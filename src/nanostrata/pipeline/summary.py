@@ -84,7 +84,10 @@ def _curve_warnings(r: Reconstruction) -> list[dict[str, str]]:
         scatter = sigma_against_scatter(c)
         if scatter.verdict in ("too small", "too large"):
             out.append({"code": "sigma", "message": scatter.message, "stage": "read"})
-    out += [{"code": p.code, "message": p.message, "stage": "read"} for p in sisters_agree(r.inputs.curves, same_scale=uniform)]
+    out += [
+        {"code": p.code, "message": p.message, "stage": "read"}
+        for p in sisters_agree(r.inputs.curves, same_scale=uniform)
+    ]
     return out
 
 
@@ -113,20 +116,31 @@ def _inputs(r: Reconstruction) -> list[dict[str, Any]]:
         o = c.origin
         rows.append(
             {
-                "file": o.file, "role": role, "sha256": o.sha256, "unit_read": o.unit_read, "energy_kev": c.energy_kev,
-                "points_read": o.points_read, "points_kept": o.points_kept, "points_dropped": o.points_read - o.points_kept,
+                "file": o.file,
+                "role": role,
+                "sha256": o.sha256,
+                "unit_read": o.unit_read,
+                "energy_kev": c.energy_kev,
+                "points_read": o.points_read,
+                "points_kept": o.points_kept,
+                "points_dropped": o.points_read - o.points_kept,
                 "notes": list(o.notes),
-            }  # fmt: skip
+            }
         )
     for role, thing in (("tem", r.inputs.sizes), ("edx", r.inputs.composition)):
-        origin: Any = getattr(thing, "origin", None)
-        if origin is not None and getattr(origin, "file", ""):
+        origin: Any = None if thing is None else thing.origin
+        if origin is not None and origin.file:
             rows.append(
                 {
-                    "file": origin.file, "role": role, "sha256": origin.sha256, "unit_read": origin.unit_read,
-                    "points_read": origin.points_read, "points_kept": origin.points_kept,
-                    "points_dropped": origin.points_read - origin.points_kept, "notes": list(origin.notes),
-                }  # fmt: skip
+                    "file": origin.file,
+                    "role": role,
+                    "sha256": origin.sha256,
+                    "unit_read": origin.unit_read,
+                    "points_read": origin.points_read,
+                    "points_kept": origin.points_kept,
+                    "points_dropped": origin.points_read - origin.points_kept,
+                    "notes": list(origin.notes),
+                }
             )
     return rows
 
@@ -183,7 +197,11 @@ def _prior_words(r: Reconstruction) -> str:
     p = r.recipe.particle
     if p.profile == "shells" and p.smoothness:
         return f"uniform in 0..1, steps between neighbours Gaussian with standard deviation {p.smoothness_sd:g}"
-    return "uniform in 0..1, no coupling between shells" if p.profile == "shells" else f"family {p.profile}, uniform within its bounds"
+    return (
+        "uniform in 0..1, no coupling between shells"
+        if p.profile == "shells"
+        else f"family {p.profile}, uniform within its bounds"
+    )
 
 
 def per_energy(r: Reconstruction, fit: ProfileFit) -> list[dict[str, Any]]:

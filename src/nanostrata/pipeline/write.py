@@ -100,11 +100,18 @@ def _curves(r: Reconstruction, folder: Path) -> None:
         ]
     if not fits:
         for c in r.inputs.curves:
-            rows += [[c.label, c.energy_kev, q, i, s, None, None] for q, i, s in zip(c.q_inv_nm, c.intensity, c.sigma, strict=True)]
-    write_csv(folder / "curves.csv", ["curve", "energy_kev", "q_inv_nm", "intensity", "sigma", "fit", "residual_sigma"], rows)
+            rows += [
+                [c.label, c.energy_kev, q, i, s, None, None]
+                for q, i, s in zip(c.q_inv_nm, c.intensity, c.sigma, strict=True)
+            ]
+    write_csv(
+        folder / "curves.csv", ["curve", "energy_kev", "q_inv_nm", "intensity", "sigma", "fit", "residual_sigma"], rows
+    )
     if r.inputs.saxs is not None:
         s = r.inputs.saxs
-        write_csv(folder / "saxs.csv", ["q_inv_nm", "intensity", "sigma"], zip(s.q_inv_nm, s.intensity, s.sigma, strict=True))
+        write_csv(
+            folder / "saxs.csv", ["q_inv_nm", "intensity", "sigma"], zip(s.q_inv_nm, s.intensity, s.sigma, strict=True)
+        )
 
 
 def _bands(draws: FloatArray) -> FloatArray:
@@ -128,10 +135,21 @@ def _profile(r: Reconstruction, folder: Path, truth: dict[str, Any]) -> None:
     )
     rows = [
         [
-            k + 1, edges[k], edges[k + 1], fit.main_shells[:, k].mean(), fit.main_shells[:, k].std(ddof=1), *main[:, k], free[k],
-            *own[:, k], fit.refit_uniform[:, k].mean(), fit.refit_uniform[:, k].std(ddof=1), fit.refit_gaussian[:, k].mean(),
-            fit.refit_gaussian[:, k].std(ddof=1), fit.informed_by[k], known[k],
-        ]  # fmt: skip
+            k + 1,
+            edges[k],
+            edges[k + 1],
+            fit.main_shells[:, k].mean(),
+            fit.main_shells[:, k].std(ddof=1),
+            *main[:, k],
+            free[k],
+            *own[:, k],
+            fit.refit_uniform[:, k].mean(),
+            fit.refit_uniform[:, k].std(ddof=1),
+            fit.refit_gaussian[:, k].mean(),
+            fit.refit_gaussian[:, k].std(ddof=1),
+            fit.informed_by[k],
+            known[k],
+        ]
         for k in range(n)
     ]
     write_csv(folder / "profile.csv", header.split(","), rows)
@@ -145,7 +163,17 @@ def _profile(r: Reconstruction, folder: Path, truth: dict[str, Any]) -> None:
         folder / "profile_bands.csv",
         ["r_nm", "lo95", "lo68", "median", "hi68", "hi95", "prior_lo68", "prior_hi68", "truth"],
         [
-            [p.band_radius_nm[i], s95[0, i], s68[0, i], float(np.median(p.band_x[:, i])), s68[1, i], s95[1, i], 0.16, 0.84, true_x[i]]
+            [
+                p.band_radius_nm[i],
+                s95[0, i],
+                s68[0, i],
+                float(np.median(p.band_x[:, i])),
+                s68[1, i],
+                s95[1, i],
+                0.16,
+                0.84,
+                true_x[i],
+            ]
             for i in range(len(grid))
         ],
     )
@@ -211,11 +239,11 @@ def _factors(r: Reconstruction, folder: Path) -> None:
             continue
         for c in r.inputs.curves:
             assert c.energy_kev is not None
-            for e in r.solid.elements:
-                rows.append(
-                    [e, c.energy_kev, table.name, table.f_prime(e, c.energy_kev), table.f_double_prime(e, c.energy_kev),
-                     "yes" if table is chosen else "no"]
-                )  # fmt: skip
+            energy, used = c.energy_kev, "yes" if table is chosen else "no"
+            rows += [
+                [e, energy, table.name, table.f_prime(e, energy), table.f_double_prime(e, energy), used]
+                for e in r.solid.elements
+            ]
     write_csv(folder / "factors.csv", ["element", "energy_kev", "table", "f_prime", "f_double_prime", "used"], rows)
     contrast = []
     for c in r.inputs.curves:
@@ -263,7 +291,9 @@ def _fit_tables(r: Reconstruction, folder: Path) -> None:
         if found is not None:
             model = first_minimum(replace(curve, intensity=c.fit))
             minima.append([c.energy_kev, found.q_inv_nm, found.sigma_inv_nm, None if model is None else model.q_inv_nm])
-    write_csv(folder / "first_minimum.csv", ["energy_kev", "q_min_inv_nm", "sigma_inv_nm", "model_q_min_inv_nm"], minima)
+    write_csv(
+        folder / "first_minimum.csv", ["energy_kev", "q_min_inv_nm", "sigma_inv_nm", "model_q_min_inv_nm"], minima
+    )
 
 
 def _per_energy_rows(r: Reconstruction) -> list[dict[str, Any]]:

@@ -48,7 +48,11 @@ def _profile(fit: ProfileFit, core: str, shell: str, bad: bool) -> Finding:
     data = [i + 1 for i, l in enumerate(fit.informed_by) if l == "data"]
     prior = [i + 1 for i, l in enumerate(fit.informed_by) if l == "prior"]
     where = f"{fit.supported} of {len(fit.informed_by)} shells are supported by the data"
-    centre = f"; shell{'s' if len(prior) > 1 else ''} {_list(prior)} (from the centre) rest{'s' if len(prior) == 1 else ''} on the prior" if prior else ""
+    centre = (
+        f"; shell{'s' if len(prior) > 1 else ''} {_list(prior)} (from the centre) rest{'s' if len(prior) == 1 else ''} on the prior"
+        if prior
+        else ""
+    )
     numbers = {"profile.supported_shells": float(fit.supported), "delta_chi2": n["delta_chi2"], "p": n["p"]}
     if fit.gradient == "resolved":
         grade = "strong" if n["p"] < 1e-6 and data and not bad else "moderate" if not bad else "weak"
@@ -56,7 +60,9 @@ def _profile(fit: ProfileFit, core: str, shell: str, bad: bool) -> Finding:
             f"The composition changes from the inside to the outside: a homogeneous particle is worse by chi2 {n['delta_chi2']:.0f} "
             f"(p = {n['p']:.1g}). {where}{centre}."
         )
-        return Finding(text=text, grade=grade, numbers=numbers, improve="a larger q range for the inner shells" if prior else "")
+        return Finding(
+            text=text, grade=grade, numbers=numbers, improve="a larger q range for the inner shells" if prior else ""
+        )
     if fit.gradient == "absent":
         text = (
             f"No gradient: a homogeneous particle with x = {fit.homogeneous_x:.2f} of {shell} in {core} explains the data as well "
@@ -74,7 +80,11 @@ def _profile(fit: ProfileFit, core: str, shell: str, bad: bool) -> Finding:
 
 
 def _list(numbers: list[int]) -> str:
-    return " and ".join([", ".join(str(n) for n in numbers[:-1]), str(numbers[-1])]) if len(numbers) > 1 else str(numbers[0])
+    return (
+        " and ".join([", ".join(str(n) for n in numbers[:-1]), str(numbers[-1])])
+        if len(numbers) > 1
+        else str(numbers[0])
+    )
 
 
 def _outer(fit: ProfileFit, shell: str, bad: bool) -> list[Finding]:
@@ -92,9 +102,12 @@ def _outer(fit: ProfileFit, shell: str, bad: bool) -> list[Finding]:
         out.append(
             Finding(
                 text=f"The {name} ({100 * width:.0f} % of the radius) holds x = {_range(draws, 2)} of {shell}.",
-                grade=grade, numbers={f"profile.shell_fraction[{len(fit.informed_by) + k}]": float(draws.mean())},
-                improve="" if label == "data" else "an energy closer to the edge, smaller errors, or a measured absorption spectrum",
-            )  # fmt: skip
+                grade=grade,
+                numbers={f"profile.shell_fraction[{len(fit.informed_by) + k}]": float(draws.mean())},
+                improve=""
+                if label == "data"
+                else "an energy closer to the edge, smaller errors, or a measured absorption spectrum",
+            )
         )
     return out
 
@@ -108,8 +121,16 @@ def _description(fit: ProfileFit, chi2: float) -> Finding:
             text=f"The model does NOT describe the curves: chi2 per point is {chi2:.3g}. Do not trust the numbers of this page.",
             grade="strong", numbers=numbers, improve="check background, q range, shape, and the stated sigmas with `nanostrata check`",
         )  # fmt: skip
-    tail = "" if not runs else f" The residuals of {len(runs)} of {len(fit.curves)} curves are not random (runs test p < 0.01)."
-    tail += "" if not rescaled else f" The sigmas of {len(rescaled)} curves were enlarged to match the scatter before intervals were drawn."
+    tail = (
+        ""
+        if not runs
+        else f" The residuals of {len(runs)} of {len(fit.curves)} curves are not random (runs test p < 0.01)."
+    )
+    tail += (
+        ""
+        if not rescaled
+        else f" The sigmas of {len(rescaled)} curves were enlarged to match the scatter before intervals were drawn."
+    )
     return Finding(
         text=f"One structure describes {len(fit.curves)} curves at once: chi2 per point is {chi2:.2f}.{tail}",
         grade="strong" if not runs and chi2 < 1.3 else "moderate", numbers=numbers,
@@ -138,7 +159,9 @@ def _mean_composition(fit: ProfileFit, particle: ParticleDraws, edx: tuple[float
     gap = abs(x.mean() - edx[0]) / math.hypot(edx[1], 1e-6)
     agrees = gap < 2.5
     text = f"Mean content of {shell}, x = {_range(x, 3)} per site; EDX alone says {edx[0]:.3f} ± {edx[1]:.3f}" + (
-        " and was used as a prior." if agrees else f", {gap:.1f} standard deviations away although it was used as a prior."
+        " and was used as a prior."
+        if agrees
+        else f", {gap:.1f} standard deviations away although it was used as a prior."
     )
     return Finding(
         text=text, grade="strong" if agrees else "weak",

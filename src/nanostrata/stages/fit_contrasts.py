@@ -15,7 +15,6 @@ from nanostrata.kernels.sizes import lognormal_parameters
 from nanostrata.kernels.statistics import runs_p
 from nanostrata.models.core_shell import ContrastCurve, intensities, smearing_grid
 
-
 VERSION = "1"
 FREE_SD = 1e3
 
@@ -39,6 +38,12 @@ class ContrastSettings:
     background: str = "constant"
     smearing: str | float = "none"
     draws: int = 2000
+
+
+def _ratio(form: FloatArray, curve: ContrastCurve) -> float:
+    """Weighted ratio of measured to modelled intensity of one curve."""
+    weight = form / curve.curve.sigma**2
+    return float((weight @ curve.curve.intensity) / (weight @ form))
 
 
 class _Problem:
@@ -82,7 +87,7 @@ class _Problem:
         columns = (1 if common else 0) + (0 if n == 1 and common else n) + (n if s.background != "none" else 0)
         if not common:
             columns = n + (n if s.background != "none" else 0)
-        norm = float(np.mean([np.sum(f * c.curve.intensity / c.curve.sigma**2) / np.sum(f**2 / c.curve.sigma**2) for f, c in zip(forms, self.curves, strict=True)]))  # fmt: skip
+        norm = float(np.mean([_ratio(f, c) for f, c in zip(forms, self.curves, strict=True)]))
         rows, target, prior = [], [], []
         for i, (f, c) in enumerate(zip(forms, self.curves, strict=True)):
             block = np.zeros((len(f), columns))
@@ -121,7 +126,9 @@ class _Problem:
         r = [(m - c.curve.intensity) / c.curve.sigma for m, c in zip(models, self.curves, strict=True)]
         if self.sizes is not None:
             d = self.sizes
-            r.append(np.array([(2 * theta[0] - d.mean_nm) / d.mean_sigma_nm, (2 * theta[1] - d.std_nm) / d.std_sigma_nm]))
+            r.append(
+                np.array([(2 * theta[0] - d.mean_nm) / d.mean_sigma_nm, (2 * theta[1] - d.std_nm) / d.std_sigma_nm])
+            )
         return np.concatenate([*r, prior])
 
 
@@ -156,8 +163,16 @@ def fit_contrasts(
     q_min = min(float(c.curve.q_inv_nm[0]) for c in curves)
     q_max = max(float(c.curve.q_inv_nm[-1]) for c in curves)
     r_low, r_high = 0.3 / q_max, 6.0 / q_min
-    low = [r_low, 0.005 * r_low] + ([0.02] if settings.core_shell else []) + [-30.0] * (len(problem.names) - problem.n_geometry)
-    high = [r_high, r_high] + ([r_high] if settings.core_shell else []) + [30.0] * (len(problem.names) - problem.n_geometry)
+    low = (
+        [r_low, 0.005 * r_low]
+        + ([0.02] if settings.core_shell else [])
+        + [-30.0] * (len(problem.names) - problem.n_geometry)
+    )
+    high = (
+        [r_high, r_high]
+        + ([r_high] if settings.core_shell else [])
+        + [30.0] * (len(problem.names) - problem.n_geometry)
+    )
     if any(n.split("_")[0] in ("core", "shell", "medium") and abs(v) > 30 for n, v in _given(curves)):
         low[problem.n_geometry :] = [-3000.0] * (len(low) - problem.n_geometry)
         high[problem.n_geometry :] = [3000.0] * (len(high) - problem.n_geometry)
@@ -165,7 +180,9 @@ def fit_contrasts(
     best = None
     for start in _starts(problem, sizes, r_low, r_high):
         inside = np.clip(start, np.array(low) + 1e-6, np.array(high) - 1e-6)
-        result = least_squares(problem.residuals, inside, bounds=(low, high), x_scale=np.maximum(np.abs(inside), 0.1), max_nfev=80)
+        result = least_squares(
+            problem.residuals, inside, bounds=(low, high), x_scale=np.maximum(np.abs(inside), 0.1), max_nfev=80
+        )
         if np.isfinite(result.cost) and (best is None or result.cost < best.cost):
             best = result
     if best is None:
@@ -174,7 +191,9 @@ def fit_contrasts(
 
 
 def _given(curves: Sequence[ContrastCurve]) -> list[tuple[str, float]]:
-    return [(n, v) for c in curves for n, v in (("core", c.core), ("shell", c.shell), ("medium", c.medium)) if v is not None]
+    return [
+        (n, v) for c in curves for n, v in (("core", c.core), ("shell", c.shell), ("medium", c.medium)) if v is not None
+    ]
 
 
 def _starts(problem: _Problem, sizes: SizeDistribution | None, r_low: float, r_high: float) -> list[FloatArray]:
@@ -213,14 +232,21 @@ def _result(
         chi2 += float(r @ r)
         fits.append(
             ContrastCurveFit(
-                label=c.curve.label, q_inv_nm=c.curve.q_inv_nm, intensity=c.curve.intensity, sigma=c.curve.sigma, fit=m,
-                residual_sigma=r, chi2_reduced=float(np.mean(r**2)), runs_p=runs_p(r), scale=float(linear[0, i]),
+                label=c.curve.label,
+                q_inv_nm=c.curve.q_inv_nm,
+                intensity=c.curve.intensity,
+                sigma=c.curve.sigma,
+                fit=m,
+                residual_sigma=r,
+                chi2_reduced=float(np.mean(r**2)),
+                runs_p=runs_p(r),
+                scale=float(linear[0, i]),
                 background=float(linear[1, i]),
-            )  # fmt: skip
+            )
         )
     dof = max(1, n_data - len(theta) - int(np.count_nonzero(linear)))
     reduced = chi2 / dof
-    covariance = np.linalg.pinv(jac.T @ jac) * max(1.0, reduced)
+    covariance: FloatArray = np.asarray(np.linalg.pinv(jac.T @ jac) * max(1.0, reduced), dtype=np.float64)
     rng = np.random.default_rng(seed)
     draws = np.clip(rng.multivariate_normal(theta, covariance, settings.draws, method="eigh"), low, high)
     near = 1e-4 * (high - low)

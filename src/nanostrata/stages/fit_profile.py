@@ -43,7 +43,7 @@ class ProfileSettings:
     size_kind: Literal["gaussian", "lognormal", "tem"] = "gaussian"
     smoothness: bool = True
     smoothness_sd: float = 0.35
-    smearing: Literal["none", "dq"] | float = "none"
+    smearing: str | float = "none"
     draws: int = 300
     warmup: int = 250
     chains: int = 4
@@ -89,7 +89,9 @@ def fit_profile(
     Assumes dilute, randomly oriented particles with the composition a function of r/R only.
     """
     seeds = np.random.SeedSequence(seed).spawn(4)
-    family = make_family(settings.profile, settings.shells, smoothness=settings.smoothness, smooth_sd=settings.smoothness_sd)
+    family = make_family(
+        settings.profile, settings.shells, smoothness=settings.smoothness, smooth_sd=settings.smoothness_sd
+    )
     free_family = Shells(n=settings.shells, smooth_sd=None)
 
     def build(fam: ProfileFamily, table: FactorTable, shape: str, sigma: FloatArray | None = None) -> Posterior:
@@ -120,7 +122,9 @@ def fit_profile(
     if other_factors is not None:
         other = build(family, other_factors, settings.shape, sigma_factor)
         other_best = best_point(other, extra=[main_best])
-        shift = _reported(family, settings.shells, other, other_best) - _reported(family, settings.shells, main_posterior, main_best)
+        shift = _reported(family, settings.shells, other, other_best) - _reported(
+            family, settings.shells, main_posterior, main_best
+        )
         other_name = other_factors.name
 
     progress("refitting redrawn data, the paper's way")
@@ -170,7 +174,7 @@ def _sigma_factors(posterior: Posterior, best: FloatArray) -> FloatArray:
 
 def _reported(family: ProfileFamily, shells: int, posterior: Posterior, theta: FloatArray) -> FloatArray:
     x, _ = family.composition(posterior.split(theta)[0])
-    return shell_averages(x[None], family.fractions, shells)[0]
+    return np.asarray(shell_averages(x[None], family.fractions, shells)[0])
 
 
 def shell_averages(x: FloatArray, fractions: FloatArray, shells: int) -> FloatArray:
@@ -265,4 +269,12 @@ def _warnings(
     return tuple(out)
 
 
-__all__ = ["ASPECT_BOUNDS", "VERSION", "ConvergenceError", "CurveFit", "ProfileSettings", "fit_profile", "shell_averages"]
+__all__ = [
+    "ASPECT_BOUNDS",
+    "VERSION",
+    "ConvergenceError",
+    "CurveFit",
+    "ProfileSettings",
+    "fit_profile",
+    "shell_averages",
+]

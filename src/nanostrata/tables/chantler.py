@@ -6,6 +6,7 @@ and interpolated in the same way, which the energy resolution needs (dozens of e
 
 from __future__ import annotations
 
+import json
 import math
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from nanostrata.errors import PhysicsError
 from nanostrata.tables.edges import edges_kev
+from nanostrata.tables.elements import atomic_number
 
 FloatArray = NDArray[np.float64]
 
@@ -33,14 +35,16 @@ def points(element: str) -> tuple[FloatArray, FloatArray, FloatArray]:
     """
     import xraydb
 
+    if atomic_number(element) > 92:
+        raise PhysicsError(f"{element}: Chantler's table ends at U")
     symbol = "H" if element == "D" else element
-    try:
-        energy = np.array(xraydb.chantler_energies(symbol), dtype=np.float64)
-        f_prime = np.array(xraydb.f1_chantler(symbol, energy.copy()), dtype=np.float64)
-        f_double_prime = np.array(xraydb.f2_chantler(symbol, energy.copy()), dtype=np.float64)
-    except (IndexError, ValueError) as error:
-        raise PhysicsError(f"{element}: Chantler's table has no such element; it ends at U") from error
-    return energy, f_prime, f_double_prime
+    row = xraydb.get_xraydb().get_cache("Chantler", column="element", value=symbol)[0]
+    energy, f_prime, f_double_prime = (
+        np.array(json.loads(text), dtype=np.float64) for text in (row.energy, row.f1, row.f2)
+    )
+    # Cs has two energies twice, at 11 and 13 eV
+    first = np.concatenate([[True], np.diff(energy) > 0])
+    return energy[first], f_prime[first], f_double_prime[first]
 
 
 @lru_cache(maxsize=1024)
@@ -67,9 +71,11 @@ def chantler(element: str, energy_ev: float) -> complex:
             f"{element}: Chantler's table covers {energy[0] * 1e-3:.3g} to {energy[-1] * 1e-3:.3g} keV, "
             f"{energy_ev * 1e-3:g} keV is asked for"
         )
-    index = min(int(np.searchsorted(energy, energy_ev, side="right")) - 1, len(energy) - 1)
-    f2 = math.exp(float(np.interp(math.log(energy_ev), np.log(energy), np.log(f_double_prime))))
-    return complex(float(_piece(element, index)(energy_ev)), f2)
+    index = min(int(np.searchsorted(energy, energy_ev, side="right")) - 1, len(energy) - 2)
+    share = math.log(energy_ev / energy[index]) / math.log(energy[index + 1] / energy[index])
+    low, high = f_double_prime[index], f_double_prime[index + 1]
+    f2 = low ** (1.0 - share) * high**share  # 0 where the table has 0, below an element's first edge
+    return complex(float(_piece(element, index)(energy_ev)), float(f2))
 
 
 @lru_cache(maxsize=128)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 Q = np.array([0.005, 0.02, 0.05, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.45])
-THIN = dict(radius=3.9, thickness=3.9, n=4, sld=[13.5, 13.4, 13.3, 12.9, 12.5], solvent=2.8)
+THIN = {"sld": [13.5, 13.4, 13.3, 12.9, 12.5]}
 
 
 def rows() -> list[tuple[str, float, float]]:
@@ -34,8 +34,24 @@ def rows() -> list[tuple[str, float, float]]:
     for k in range(1, 5):
         multi |= {f"sld{k}": THIN["sld"][k], f"thickness{k}": 3.9}
     run("multishell", "core_multi_shell", sphere * 19.5**3, **multi)
-    run("prolate", "ellipsoid", sphere * 18.0**3 * 1.2, radius_polar=21.6, radius_equatorial=18.0, sld=13.5, sld_solvent=2.8)
-    run("oblate", "ellipsoid", sphere * 20.0**3 * 0.7, radius_polar=14.0, radius_equatorial=20.0, sld=13.5, sld_solvent=2.8)
+    run(
+        "prolate",
+        "ellipsoid",
+        sphere * 18.0**3 * 1.2,
+        radius_polar=21.6,
+        radius_equatorial=18.0,
+        sld=13.5,
+        sld_solvent=2.8,
+    )
+    run(
+        "oblate",
+        "ellipsoid",
+        sphere * 20.0**3 * 0.7,
+        radius_polar=14.0,
+        radius_equatorial=20.0,
+        sld=13.5,
+        sld_solvent=2.8,
+    )
     # Gaussian radius, 11 %, +-8 sigma; sasmodels divides by the mean volume
     mean, std = 19.5, 2.145
     volume = sphere * (mean**3 + 3 * mean * std**2)
@@ -51,7 +67,9 @@ if __name__ == "__main__":
 
     path = Path(__file__).with_name("numbers.csv")
     with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(f"# sasmodels {sasmodels.__version__}, double precision, python tests/reference/sasmodels/make_numbers.py\n")
+        file.write(
+            f"# sasmodels {sasmodels.__version__}, double precision, python tests/reference/sasmodels/make_numbers.py\n"
+        )
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["case", "q_inv_angstrom", "f2_1e-12_angstrom2"])
         writer.writerows([(c, f"{q:g}", f"{v:.12g}") for c, q, v in rows()])
