@@ -216,9 +216,9 @@ def report(run: Run) -> None:
 @app.command()
 def doctor() -> None:
     """Show versions and health of the installation."""
-    from nanostrata.interfaces import doctor as health
+    from nanostrata.interfaces.doctor import show_health
 
-    raise typer.Exit(health.show_health())
+    raise typer.Exit(show_health())
 
 
 @app.command()
