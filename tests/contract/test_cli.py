@@ -294,6 +294,45 @@ def test_what_cannot_be_written_is_no_bug(tmp_path: Path) -> None:
     assert f"{tmp_path / 'file'}" in result.stderr
 
 
+def contrast_project(folder: Path, radius_nm: float) -> Path:
+    """A sphere with 10 % spread in a known contrast: the smallest project that the real pipeline runs."""
+    import numpy as np
+
+    q = np.linspace(0.3, 4.0, 50)
+    radii = np.linspace(0.6, 1.4, 161) * radius_nm
+    u = np.outer(q, radii)
+    weight = np.exp(-0.5 * ((radii / radius_nm - 1) / 0.1) ** 2) * radii**6
+    y = ((3 * (np.sin(u) - u * np.cos(u)) / u**3) ** 2 @ weight) / weight.sum()
+    y = np.random.default_rng(2).normal(y, 0.02 * y)
+    folder.mkdir()
+    lines = [f"{a:.6g} {b:.6g} {0.02 * abs(b):.6g}" for a, b in zip(q, y, strict=True)]
+    (folder / "sans.dat").write_text("\n".join(["q(nm^-1) I sigma", *lines]) + "\n", encoding="utf-8")
+    (folder / "project.toml").write_text(
+        '[particle]\nprofile = "homogeneous"\n[contrasts]\n'
+        'curves = [{ file = "sans.dat", core = 5.0, medium = 6.4 }]\n',
+        encoding="utf-8",
+    )
+    return folder / "project.toml"
+
+
+def test_many_projects_give_the_answers_that_each_gives_alone(tmp_path: Path) -> None:
+    """The real pipeline: summaries agree but for the path of the project, and the radius is the one put in."""
+    projects = [contrast_project(tmp_path / n, r) for n, r in (("a", 2.0), ("b", 3.0))]
+    for project in projects:
+        assert CliRunner().invoke(app, ["check", str(project)]).exit_code == 0
+    options = ["--json", "--preset", "quick"]
+    many = json.loads(
+        CliRunner().invoke(app, ["run", *map(str, projects), *options, "--out", str(tmp_path / "many")]).stdout
+    )
+    for project, radius, together in zip(projects, (2.0, 3.0), many, strict=True):
+        result = CliRunner().invoke(app, ["run", str(project), *options, "--out", str(tmp_path / f"alone{radius:g}")])
+        assert json.loads(result.stdout) == together
+        diameter = together["particle"]["diameter_mean_nm"]
+        assert diameter["interval95"][0] - 0.05 < 2 * radius < diameter["interval95"][1] + 0.05
+    assert (tmp_path / "many" / "a" / "summary.json").is_file()
+    assert (tmp_path / "many" / "b" / "report.html").is_file()
+
+
 # ---- the other commands ----------------------------------------------------------------------------------------------
 def test_new_writes_a_project_that_says_what_is_left_to_fill(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["new", str(tmp_path / "p")])

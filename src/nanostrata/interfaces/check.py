@@ -32,12 +32,7 @@ def check_project(project: Path, *, out: Path | None = None, as_json: bool = Fal
     if as_json:
         console.show_json(report_json(report))
     else:
-        if report.recipe is not None:
-            console.say(report.recipe.sample.title + "\n")
-        for title, columns, rows in _tables(report):
-            console.show_table(columns, rows, title=title)
-        for note in report.notes:
-            console.say(f"note: {note}")
+        _show(report)
         for _, text in report.warnings:
             console.warn(text)
     if out is not None and report.recipe is not None:
@@ -49,6 +44,15 @@ def check_project(project: Path, *, out: Path | None = None, as_json: bool = Fal
     if not as_json:
         console.say(f"ready: nanostrata run {project}")
     return 0
+
+
+def _show(report: CheckReport) -> None:
+    if report.recipe is not None:
+        console.say(report.recipe.sample.title + "\n")
+        for title, columns, rows in _tables(report):
+            console.show_table(columns, rows, title=title)
+        for note in _notes(report):
+            console.say(f"note: {note}")
 
 
 def report_json(report: CheckReport) -> dict[str, Any]:
@@ -135,13 +139,35 @@ def _tables(report: CheckReport) -> list[tuple[str, list[str], list[list[str]]]]
                 for m in report.minima
             ],
         ),
+        ("Contrasts as given", ["file", "core", "shell", "medium", "unit"], _given_contrasts(report)),
         ("TEM and EDX", ["quantity", "value"], _other_rows(report)),
     ]
     return [t for t in tables if t[2]]
 
 
+def _notes(report: CheckReport) -> list[str]:
+    """Notes of the project, then those of its files, each once with the files that it holds for."""
+    assert report.recipe is not None
+    files: dict[str, list[str]] = {}
+    for f in report.files:
+        for note in f.notes:
+            if note not in report.notes:
+                files.setdefault(note, []).append(_beside(f.file, report.recipe.root))
+    return [*report.notes, *(f"{', '.join(names)}: {note}" for note, names in files.items())]
+
+
 def _ratio(shell: complex, core: complex) -> str:
     return f"{shell.real / core.real:.4f}" if core.real else "-"
+
+
+def _given_contrasts(report: CheckReport) -> list[list[str]]:
+    table = report.recipe.contrasts if report.recipe is not None else None
+    if table is None:
+        return []
+    return [
+        [c.file, *("-" if v is None else str(v) for v in (c.core, c.shell, c.medium)), c.unit or table.unit]
+        for c in table.curves
+    ]
 
 
 def _other_rows(report: CheckReport) -> list[list[str]]:
@@ -175,7 +201,7 @@ def _write_page(report: CheckReport, out: Path) -> Path:
     for heading, items in (
         ("Problems", report.problems),
         ("Warnings", [m for _, m in report.warnings]),
-        ("Notes", report.notes),
+        ("Notes", _notes(report)),
     ):
         if items:
             blocks.append((heading, f"<ul>{''.join(f'<li>{escape(i)}</li>' for i in items)}</ul>"))
