@@ -13,7 +13,7 @@ from nanostrata.domain.contrast_fit import ContrastFit
 from nanostrata.domain.finding import Finding
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.domain.particle import ParticleDraws
-from nanostrata.errors import RecipeError
+from nanostrata.errors import PhysicsError, RecipeError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.gather import Inputs
 from nanostrata.pipeline.recipe import Recipe
@@ -156,6 +156,12 @@ def _fit_profile(
     assert recipe.asaxs is not None
     chosen, other = gather.factor_tables(recipe)
     check_energies(solid.elements, gather.energies(inputs.curves), chosen)
+    if other is not None:
+        try:
+            check_energies(solid.elements, gather.energies(inputs.curves), other)
+        except PhysicsError as error:
+            progress(f"no second opinion on f', f'': {error.problems[0]}")
+            other = None
     known = PriorKnowledge(
         sizes=sizes,
         size_fixed=recipe.particle.size == "fixed",

@@ -43,6 +43,10 @@ def explain(
     return tuple(out)
 
 
+def _p(p: float) -> str:
+    return "p < 1e-15" if p < 1e-15 else f"p = {p:.2g}"
+
+
 def _profile(fit: ProfileFit, core: str, shell: str, bad: bool) -> Finding:
     n = fit.gradient_numbers
     data = [i + 1 for i, l in enumerate(fit.informed_by) if l == "data"]
@@ -58,7 +62,7 @@ def _profile(fit: ProfileFit, core: str, shell: str, bad: bool) -> Finding:
         grade = "strong" if n["p"] < 1e-6 and data and not bad else "moderate" if not bad else "weak"
         text = (
             f"The composition changes from the inside to the outside: a homogeneous particle is worse by chi2 {n['delta_chi2']:.0f} "
-            f"(p = {n['p']:.1g}). {where}{centre}."
+            f"({_p(n['p'])}). {where}{centre}."
         )
         return Finding(
             text=text, grade=grade, numbers=numbers, improve="a larger q range for the inner shells" if prior else ""
@@ -66,12 +70,12 @@ def _profile(fit: ProfileFit, core: str, shell: str, bad: bool) -> Finding:
     if fit.gradient == "absent":
         text = (
             f"No gradient: a homogeneous particle with x = {fit.homogeneous_x:.2f} of {shell} in {core} explains the data as well "
-            f"(p = {n['p']:.2g}), and a step of the outer shell beyond {n['step_low95']:+.2f} to {n['step_high95']:+.2f} is excluded (95 %)."
+            f"({_p(n['p'])}), and a step of the outer shell beyond {n['step_low95']:+.2f} to {n['step_high95']:+.2f} is excluded (95 %)."
         )
         return Finding(text=text, grade="moderate" if not bad else "weak", numbers=numbers)
     text = (
         f"Whether the composition changes with the radius is not determined: free shells are better by chi2 {n['delta_chi2']:.1f} only "
-        f"(p = {n['p']:.2g}). {where}."
+        f"({_p(n['p'])}). {where}."
     )
     return Finding(
         text=text, grade="not determined", numbers=numbers,
