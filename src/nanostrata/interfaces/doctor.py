@@ -90,8 +90,8 @@ def _engines() -> list[tuple[str, str]]:
     wish = os.environ.get("NANOSTRATA_ENGINE", "")
     if numba:
         return [("numerics", f"numba {_version('numba')}: compiled, the first run on this machine is slower")]
-    why = "as NANOSTRATA_ENGINE says" if wish == "numpy" else "numba is not installed"
-    return [("numerics", f"NumPy, because {why}: same results, slower")]
+    why = "as NANOSTRATA_ENGINE says" if wish == "numpy" else "because numba is not installed"
+    return [("numerics", f"NumPy, {why}: same results, slower")]
 
 
 def _engine() -> bool:
