@@ -50,12 +50,16 @@ class Shells:
 
     The optional smoothness prior is Gaussian in the steps between neighbours,
 
-    .. math:: p(x) \propto \exp\Big(-\tfrac{1}{2}\sum_k \big((x_{k+1}-x_k)/\tau\big)^2\Big) \quad\text{inside } [0,1]^n
+    .. math:: p(x) \propto \exp\Big(-\tfrac{1}{2}\sum_k \big((x_{k+1}-x_k)/\tau_k\big)^2\Big) \quad\text{inside } [0,1]^n,
+              \qquad \tau_k = \tau\, r_k / r_{n-1}
+
+    at the boundary r_k of two shells: a composition that is smooth in space has no slope in the centre of a sphere, so
+    that its steps grow with the radius.
 
     Attributes
     ----------
     n : number of shells
-    smooth_sd : tau, the standard deviation of a step; None = shells are independent
+    smooth_sd : tau, the standard deviation of the outermost step; None = shells are independent
     curvature_sd : if given, the prior is on second differences instead (the "smooth" family)
     """
 
@@ -85,7 +89,8 @@ class Shells:
     def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
         rows = [np.zeros((0, self.n))]
         if self.smooth_sd is not None and self.n > 1:
-            rows.append(np.diff(np.eye(self.n), axis=0) / self.smooth_sd)
+            tau = self.smooth_sd * np.arange(1, self.n) / (self.n - 1)
+            rows.append(np.diff(np.eye(self.n), axis=0) / tau[:, None])
         if self.curvature_sd is not None and self.n > 2:
             rows.append(np.diff(np.eye(self.n), n=2, axis=0) / self.curvature_sd)
         d = np.concatenate(rows)
