@@ -111,10 +111,10 @@ def inspect_project(path: Path) -> CheckReport:
     missing = {name for _, name in recipe.named_files() if not (recipe.root / name).is_file()}
     solid = _solid(recipe, problems)
     read_problems: list[str] = []
-    curves, _ = gather._curves(recipe, read_problems, notes)
-    saxs = gather._saxs(recipe, read_problems)
-    sizes = gather._sizes(recipe, read_problems, notes)
-    composition, mean_x = gather._composition(recipe, solid, read_problems, notes)
+    curves, _ = gather.read_curves(recipe, read_problems, notes)
+    saxs = gather.read_saxs(recipe, read_problems)
+    sizes = gather.read_sizes(recipe, read_problems, notes)
+    composition, mean_x = gather.read_composition(recipe, solid, read_problems, notes)
     # files that do not exist were named with their line before; their readers need not say it again
     problems += [p for p in read_problems if not any(p.startswith(f"{recipe.root / name}:") for name in missing)]
     problems += unusable(recipe, solid, curves)

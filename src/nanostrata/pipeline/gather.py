@@ -84,10 +84,13 @@ def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
     """
     problems: list[str] = []
     notes: list[str] = []
-    curves, subtract = _curves(recipe, problems, notes)
-    saxs = _saxs(recipe, problems)
-    sizes = _sizes(recipe, problems, notes)
-    composition, composition_x = _composition(recipe, solid, problems, notes)
+    curves, subtract = read_curves(recipe, problems, notes)
+    saxs = read_saxs(recipe, problems)
+    sizes = read_sizes(recipe, problems, notes)
+    composition, composition_x = read_composition(recipe, solid, problems, notes)
+    from nanostrata.pipeline.usable import unusable
+
+    problems += unusable(recipe, solid, curves)
     if problems:
         raise DataError(*problems)
     return Inputs(
@@ -101,7 +104,8 @@ def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
     )
 
 
-def _curves(recipe: Recipe, problems: list[str], notes: list[str]) -> tuple[list[ScatteringCurve], list[Any]]:
+def read_curves(recipe: Recipe, problems: list[str], notes: list[str]) -> tuple[list[ScatteringCurve], list[Any]]:
+    """Read all curves and their backgrounds; problems and notes are appended."""
     from nanostrata.io.curves import read_curve
 
     table: Any = recipe.asaxs if recipe.asaxs is not None else recipe.contrasts
@@ -161,7 +165,11 @@ def _background(recipe: Recipe, entry: Any, curve: ScatteringCurve) -> tuple[Sca
     intensity, variance = np.array(curve.intensity), np.array(curve.sigma) ** 2
     for b in entry.background_files or ():
         other = read_curve(
-            recipe.root / b.file, q_unit=b.q_unit or entry.q_unit, energy_kev=curve.energy_kev, label=str(b.file)
+            recipe.root / b.file,
+            q_unit=b.q_unit or entry.q_unit,
+            energy_kev=curve.energy_kev,
+            on_bad_points=(recipe.asaxs or recipe.contrasts).on_bad_points,  # type: ignore[union-attr]
+            label=str(b.file),
         )
         if other.q_inv_nm[0] > curve.q_inv_nm[0] * 1.001 or other.q_inv_nm[-1] < curve.q_inv_nm[-1] * 0.999:
             raise DataError(
@@ -189,7 +197,8 @@ def _background(recipe: Recipe, entry: Any, curve: ScatteringCurve) -> tuple[Sca
     return new, fitted, said
 
 
-def _saxs(recipe: Recipe, problems: list[str]) -> ScatteringCurve | None:
+def read_saxs(recipe: Recipe, problems: list[str]) -> ScatteringCurve | None:
+    """Read the curve of ``[saxs]``, if there is one."""
     if recipe.saxs is None:
         return None
     from nanostrata.io.curves import read_curve
@@ -203,7 +212,8 @@ def _saxs(recipe: Recipe, problems: list[str]) -> ScatteringCurve | None:
         return None
 
 
-def _sizes(recipe: Recipe, problems: list[str], notes: list[str]) -> SizeDistribution | None:
+def read_sizes(recipe: Recipe, problems: list[str], notes: list[str]) -> SizeDistribution | None:
+    """Read ``[tem]`` and turn it into a size distribution, if there is one."""
     if recipe.tem is None:
         return None
     from nanostrata.io.tables_in import read_tem_readings
@@ -229,9 +239,10 @@ def _sizes(recipe: Recipe, problems: list[str], notes: list[str]) -> SizeDistrib
     return sizes
 
 
-def _composition(
+def read_composition(
     recipe: Recipe, solid: SolidSolution | None, problems: list[str], notes: list[str]
 ) -> tuple[Composition | None, tuple[float, float] | None]:
+    """Read ``[edx]`` and turn it into fractions and a mean x, if there is one."""
     if recipe.edx is None or solid is None:
         return None, None
     from nanostrata.io.tables_in import read_edx

@@ -67,6 +67,7 @@ def reconstruct(
     seed: int,
     preset: str = "standard",
     only: Sequence[str] = (),
+    workers: int = 1,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Reconstruction:
     """From measured files to a composition profile, a particle of atoms and graded findings.
@@ -77,6 +78,7 @@ def reconstruct(
     store : keeps the result of every stage; a stage whose inputs did not change is not run again
     seed : all random numbers come from it
     preset : "quick", "standard" or "full"
+    workers : processes for what is independent; the result does not depend on it
     only : stages to run; those before them are taken from the store, or run when it does not have them
     progress : told in words what goes on
 
@@ -104,7 +106,7 @@ def reconstruct(
             sizes = gather.stated_or_guessed_sizes(inputs)
             fit = step(
                 "profile",
-                lambda: _fit_profile(recipe, inputs, solid, sizes, seed, preset, progress),
+                lambda: _fit_profile(recipe, inputs, solid, sizes, seed, preset, workers, progress),
                 {"inputs": inputs},
             )
             from nanostrata.stages.describe_particle import describe_particle
@@ -146,7 +148,7 @@ def _digests(recipe: Recipe) -> dict[str, str]:
 
 def _fit_profile(
     recipe: Recipe, inputs: Inputs, solid: SolidSolution, sizes: SizeDistribution, seed: int, preset: str,
-    progress: Callable[[str], None],
+    workers: int, progress: Callable[[str], None],
 ) -> ProfileFit:  # fmt: skip
     from nanostrata.models.build_posterior import PriorKnowledge
     from nanostrata.pipeline import gather
@@ -182,7 +184,12 @@ def _fit_profile(
         smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
         **PRESETS[preset],  # type: ignore[arg-type]
     )
-    return fit_profile(inputs.curves, solid, chosen, other, known, settings, seed=seed, progress=progress)
+    from nanostrata.pipeline.pool import make_pool
+
+    with make_pool(workers) as pool:
+        return fit_profile(
+            inputs.curves, solid, chosen, other, known, settings, seed=seed, progress=progress, spread=pool.map
+        )
 
 
 def _fit_contrasts(recipe: Recipe, inputs: Inputs, seed: int, progress: Callable[[str], None]) -> ContrastFit:
@@ -302,7 +309,13 @@ def run_project(
     try:
         log.info("run of %s with seed %d, preset %s", recipe_path, seed, preset)
         result = reconstruct(
-            recipe, store=Store(run_dir, fresh=fresh), seed=seed, preset=preset, only=only, progress=_both(progress)
+            recipe,
+            store=Store(run_dir, fresh=fresh),
+            seed=seed,
+            preset=preset,
+            only=only,
+            workers=workers,
+            progress=_both(progress),
         )
         summary = write_run(result, run_dir)
         if not only or "report" in only:

@@ -196,7 +196,7 @@ def _profile(r: Reconstruction, fit: ProfileFit) -> dict[str, Any]:
 def _prior_words(r: Reconstruction) -> str:
     p = r.recipe.particle
     if p.profile == "shells" and p.smoothness:
-        return f"uniform in 0..1, steps between neighbours Gaussian with standard deviation {p.smoothness_sd:g}"
+        return f"uniform in 0..1, steps between neighbours Gaussian, standard deviation growing with the radius to {p.smoothness_sd:g}"
     return (
         "uniform in 0..1, no coupling between shells"
         if p.profile == "shells"

@@ -63,6 +63,7 @@ def fit_profile(
     *,
     seed: int,
     progress: Callable[[str], None] = lambda _: None,
+    spread: Callable[[Callable[[Any], Draws], list[Any]], list[Draws]] | None = None,
 ) -> ProfileFit:
     """Joint posterior of the profile, the sizes and all nuisances.
 
@@ -72,6 +73,7 @@ def fit_profile(
     factors, other_factors : the chosen table of f', f'' and the second opinion
     known : priors from TEM, EDX and the stated uncertainties
     seed : all random numbers come from it
+    spread : maps a function over independent jobs, for example a pool's ``map``; the answer does not depend on it
 
     Returns
     -------
@@ -107,10 +109,12 @@ def fit_profile(
     main_posterior = build(family, factors, settings.shape, sigma_factor) if family != free_family else free
     main_best = best_point(main_posterior)
 
-    progress("sampling the posterior")
-    main = draw(main_posterior, main_best, settings, seeds[0])
-    progress("sampling without the smoothness prior")
-    independent = main if family == free_family else draw(free, independent_best, settings, seeds[1])
+    progress("sampling the posterior, with the smoothness prior and without")
+    jobs = [(main_posterior, main_best, settings, seeds[0])]
+    if family != free_family:
+        jobs.append((free, independent_best, settings, seeds[1]))
+    sampled = spread(_draw, jobs) if spread is not None else [_draw(j) for j in jobs]
+    main, independent = sampled[0], sampled[-1]
 
     progress("trying a homogeneous particle and other shapes")
     flat = build(Homogeneous(), factors, settings.shape, sigma_factor)
@@ -150,6 +154,10 @@ def _prepare(
         smearing=settings.smearing, atomic_form_factors=settings.atomic_form_factors,
         laue=settings.laue and known.background != "none", engine=settings.engine,
     )  # fmt: skip
+
+
+def _draw(job: tuple[Posterior, FloatArray, ProfileSettings, np.random.SeedSequence]) -> Draws:
+    return draw(*job)
 
 
 def replace_sigma(posterior: Posterior, factors: FloatArray) -> Posterior:
