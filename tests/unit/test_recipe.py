@@ -17,7 +17,7 @@ from nanostrata.errors import RecipeError
 from nanostrata.pipeline.recipe import Recipe, load_recipe, parse_recipe, read_recipe
 from nanostrata.pipeline.recipe_text import TomlText
 
-DEMO = Path(str(files("nanostrata"))) / "data" / "demo" / "thin" / "project.toml"
+DEMO = Path(str(files("nanostrata"))) / "data" / "demo" / "thick" / "project.toml"
 TEXT = DEMO.read_text(encoding="utf-8")
 DOCS = Path(__file__).parents[2] / "docs" / "project-file.md"
 
