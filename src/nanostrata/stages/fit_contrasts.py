@@ -198,7 +198,7 @@ def _given(curves: Sequence[ContrastCurve]) -> list[tuple[str, float]]:
 
 def _starts(problem: _Problem, sizes: SizeDistribution | None, r_low: float, r_high: float) -> list[FloatArray]:
     """Core radii from the Guinier region, TEM, and a logarithmic scan that keeps the three best."""
-    radii = list(np.geomspace(max(r_low * 2, r_high / 200), r_high * 0.5, 24))
+    radii = [float(r) for r in np.geomspace(max(r_low * 2, r_high / 200), r_high * 0.5, 24)]
     if sizes is not None:
         radii = [0.5 * sizes.mean_nm, *radii]
     free = [_guess(n) for n in problem.names[problem.n_geometry :]]
