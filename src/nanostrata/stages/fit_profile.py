@@ -248,7 +248,7 @@ def _assemble(
         homogeneous_x=float(flat_best[0]), shells_chi2=shells_chi2, n_data=len(model),
         chi2_p=float(chi2_law.sf(chi2_stated, dof)), table_name=table, other_table=other_table, table_shift=shift,
         refit_uniform=refit_uniform, refit_gaussian=refit_gauss,
-        refit_fixed="sizes, densities and relative scales held at their best values", supported=int(np.sum(sd < 0.20)),
+        refit_fixed="sizes, densities and relative scales held at their best values", supported=sum(label != "prior" for label in labels),
         informed_by=labels, independent_sd=sd, gradient=verdict, gradient_numbers=numbers,
         bounds_touched=touched_bounds(posterior, best), warnings=warnings,
     )  # fmt: skip
