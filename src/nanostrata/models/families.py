@@ -51,10 +51,11 @@ class Shells:
     The optional smoothness prior is Gaussian in the steps between neighbours,
 
     .. math:: p(x) \propto \exp\Big(-\tfrac{1}{2}\sum_k \big((x_{k+1}-x_k)/\tau_k\big)^2\Big) \quad\text{inside } [0,1]^n,
-              \qquad \tau_k = \tau\, r_k / r_{n-1}
+              \qquad \tau_k = \tau \sqrt{r_k / r_{n-1}}
 
     at the boundary r_k of two shells: a composition that is smooth in space has no slope in the centre of a sphere, so
-    that its steps grow with the radius.
+    that its steps grow with the radius. The root is weaker than the linear growth of a smooth field: with that one,
+    a wrong core lattice pushed the truth of the centre out of its interval.
 
     Attributes
     ----------
@@ -89,7 +90,7 @@ class Shells:
     def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
         rows = [np.zeros((0, self.n))]
         if self.smooth_sd is not None and self.n > 1:
-            tau = self.smooth_sd * np.arange(1, self.n) / (self.n - 1)
+            tau = self.smooth_sd * np.sqrt(np.arange(1, self.n) / (self.n - 1))
             rows.append(np.diff(np.eye(self.n), axis=0) / tau[:, None])
         if self.curvature_sd is not None and self.n > 2:
             rows.append(np.diff(np.eye(self.n), n=2, axis=0) / self.curvature_sd)
