@@ -90,30 +90,29 @@ def reconstruct(
     from nanostrata.pipeline import gather
 
     last = max((STAGES.index(s) for s in only), default=len(STAGES) - 1)
-    step = _Steps(store, recipe, seed, preset, progress)
+    step = _Steps(store, recipe, seed, preset)
 
     progress("reading")
     solid = gather.materials(recipe)
-    inputs = step("read", lambda: gather.read_inputs(recipe, solid), {"files": _digests(recipe)})
+    inputs = step("read", lambda: gather.read_inputs(recipe, solid))
 
     sizes, fit, contrasts, particle, atoms = inputs.sizes, None, None, None, None
     findings: tuple[Finding, ...] = ()
     if last >= STAGES.index("profile"):
         if recipe.contrasts is not None:
-            contrasts = step("profile", lambda: _fit_contrasts(recipe, inputs, seed, progress), {"inputs": inputs})
+            contrasts = step("profile", lambda: _fit_contrasts(recipe, inputs, seed, progress))
         else:
             assert solid is not None
             sizes = gather.stated_or_guessed_sizes(inputs)
             fit = step(
                 "profile",
                 lambda: _fit_profile(recipe, inputs, solid, sizes, seed, preset, workers, progress),
-                {"inputs": inputs},
             )
             from nanostrata.stages.describe_particle import describe_particle
 
             particle = describe_particle(fit, solid)
     if last >= STAGES.index("atoms") and particle is not None and solid is not None:
-        atoms = step("atoms", lambda: _build_atoms(recipe, solid, particle, seed), {"inputs": inputs})
+        atoms = step("atoms", lambda: _build_atoms(recipe, solid, particle, seed))
     if last >= STAGES.index("explain"):
         findings = _explain(recipe, inputs, fit, contrasts, particle, sizes)
     return Reconstruction(
@@ -125,14 +124,13 @@ def reconstruct(
 class _Steps:
     """Runs a stage, or takes its stored result: same inputs, same recipe, same seed, same key."""
 
-    def __init__(self, store: Any, recipe: Recipe, seed: int, preset: str, progress: Callable[[str], None]) -> None:
-        self.store, self.recipe, self.seed, self.preset, self.progress = store, recipe, seed, preset, progress
-
-    def __call__(self, stage: str, compute: Callable[[], Any], extra: dict[str, Any]) -> Any:
+    def __init__(self, store: Any, recipe: Recipe, seed: int, preset: str) -> None:
+        self.store, self.preset = store, preset
         # a later stage depends on all that earlier ones depend on, so the whole recipe and all files are in every key
-        parts = {"recipe": self.recipe.digest(), "seed": self.seed, "files": _digests(self.recipe)}
-        if stage != "read":
-            parts["preset"] = self.preset
+        self.common = {"recipe": recipe.digest(), "seed": seed, "files": _digests(recipe)}
+
+    def __call__(self, stage: str, compute: Callable[[], Any]) -> Any:
+        parts = self.common if stage == "read" else {**self.common, "preset": self.preset}
         return self.store.step(stage, "1", parts, compute)
 
 

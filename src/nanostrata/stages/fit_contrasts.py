@@ -11,7 +11,6 @@ from nanostrata.domain import SizeDistribution
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.contrast_fit import ContrastCurveFit, ContrastFit
 from nanostrata.errors import ConvergenceError
-from nanostrata.kernels.sizes import lognormal_parameters
 from nanostrata.kernels.statistics import runs_p
 from nanostrata.models.core_shell import ContrastCurve, intensities, smearing_grid
 
@@ -267,8 +266,3 @@ def _result(
         size_kind=settings.size_kind, chi2_reduced=reduced, n_data=n_data, curves=tuple(fits), bounds_touched=touched,
         warnings=tuple(warnings),
     )  # fmt: skip
-
-
-def median_and_width(mean: float, std: float) -> tuple[float, float]:
-    """Median radius and logarithmic width of a log-normal, from its mean and standard deviation."""
-    return lognormal_parameters(mean, std)
