@@ -111,7 +111,7 @@ def inspect_project(path: Path) -> CheckReport:
     missing = {name for _, name in recipe.named_files() if not (recipe.root / name).is_file()}
     solid = _solid(recipe, problems)
     read_problems: list[str] = []
-    curves, _ = gather.read_curves(recipe, read_problems, notes)
+    curves = gather.read_curves(recipe, read_problems, notes).curves
     saxs = gather.read_saxs(recipe, read_problems)
     sizes = gather.read_sizes(recipe, read_problems, notes)
     composition, mean_x = gather.read_composition(recipe, solid, read_problems, notes)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from nanostrata.domain import Composition, Medium, ScatteringCurve, SizeDistribution
+from nanostrata.domain import Composition, Medium, Origin, ScatteringCurve, SizeDistribution
 from nanostrata.domain.base import Domain, FloatArray
 from nanostrata.errors import DataError, NanostrataError, RecipeError
 from nanostrata.models.density import SolidSolution
@@ -26,6 +26,9 @@ class Inputs(Domain):
     Attributes
     ----------
     curves : ASAXS (or contrast) curves in the order of the project file
+    rows : for each curve, which entry of ``asaxs.curves`` (or ``contrasts.curves``) it is, from 0; entries whose file
+        cannot be read are missing where bad points are to be dropped
+    left_out : one sentence for each entry that is missing
     subtract : for each curve, fitted backgrounds: (values on the curve's q, scale, its sigma)
     saxs : the curve for the shape, or None
     sizes, composition : from TEM and EDX, or None
@@ -34,6 +37,8 @@ class Inputs(Domain):
     """
 
     curves: tuple[ScatteringCurve, ...]
+    rows: tuple[int, ...]
+    left_out: tuple[str, ...]
     subtract: tuple[tuple[tuple[FloatArray, float, float], ...], ...]
     saxs: ScatteringCurve | None
     sizes: SizeDistribution | None
@@ -84,18 +89,20 @@ def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
     """
     problems: list[str] = []
     notes: list[str] = []
-    curves, subtract = read_curves(recipe, problems, notes)
+    read = read_curves(recipe, problems, notes)
     saxs = read_saxs(recipe, problems)
     sizes = read_sizes(recipe, problems, notes)
     composition, composition_x = read_composition(recipe, solid, problems, notes)
     from nanostrata.pipeline.usable import unusable
 
-    problems += unusable(recipe, solid, curves)
+    problems += unusable(recipe, solid, read.curves)
     if problems:
         raise DataError(*problems)
     return Inputs(
-        curves=tuple(curves),
-        subtract=tuple(subtract),
+        curves=tuple(read.curves),
+        rows=tuple(read.rows),
+        left_out=tuple(read.left_out),
+        subtract=tuple(read.subtract),
         saxs=saxs,
         sizes=sizes,
         composition=composition,
@@ -104,15 +111,25 @@ def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
     )
 
 
-def read_curves(recipe: Recipe, problems: list[str], notes: list[str]) -> tuple[list[ScatteringCurve], list[Any]]:
+@dataclass(frozen=True, kw_only=True)
+class CurvesRead:
+    """Curves that could be read: for each one its row in the project file and its fitted backgrounds; see Inputs."""
+
+    curves: list[ScatteringCurve]
+    rows: list[int]
+    subtract: list[tuple[Any, ...]]
+    left_out: list[str]
+
+
+def read_curves(recipe: Recipe, problems: list[str], notes: list[str]) -> CurvesRead:
     """Read all curves and their backgrounds; problems and notes are appended."""
     from nanostrata.io.curves import read_curve
 
     table: Any = recipe.asaxs if recipe.asaxs is not None else recipe.contrasts
     assert table is not None
-    curves: list[ScatteringCurve] = []
-    subtract: list[Any] = []
-    for entry in table.curves:
+    key = "asaxs" if recipe.asaxs is not None else "contrasts"
+    out = CurvesRead(curves=[], rows=[], subtract=[], left_out=[])
+    for row, entry in enumerate(table.curves):
         energy = getattr(entry, "energy_kev", None)
         try:
             curve = read_curve(
@@ -129,7 +146,10 @@ def read_curves(recipe: Recipe, problems: list[str], notes: list[str]) -> tuple[
             curve, fitted, said = _background(recipe, entry, curve)
         except NanostrataError as error:
             if table.on_bad_points == "drop" and isinstance(error, DataError):
-                notes += [f"left out, because it cannot be read: {p}" for p in error.problems]
+                out.left_out.extend(
+                    f"{key}.curves[{row}] is left out, because it cannot be read: {p}"
+                    for p in as_written(error.problems, recipe)
+                )
                 continue
             problems += error.problems
             continue
@@ -138,14 +158,30 @@ def read_curves(recipe: Recipe, problems: list[str], notes: list[str]) -> tuple[
                 f"{entry.file}: {len(curve)} usable points, a fit needs at least {MIN_POINTS}; check q_range_inv_nm, mask_inv_nm and the unit"
             )
             continue
-        curves.append(curve)
-        subtract.append(tuple(fitted))
+        out.curves.append(replace(curve, origin=_origin_as_written(curve.origin, recipe)))
+        out.rows.append(row)
+        out.subtract.append(tuple(fitted))
         notes += said
-    if not curves and not problems:
-        problems.append("no curve is left to fit; see the notes above")
-    if problems and all(n.startswith("left out") for n in notes) and not curves:
-        problems += notes
-    return curves, subtract
+    notes += out.left_out
+    if not out.curves and not problems:
+        problems += ["no curve is left to fit", *out.left_out]
+    return out
+
+
+def as_written(texts: Iterable[str], recipe: Recipe) -> tuple[str, ...]:
+    """Name files as the project file does: results must not depend on where the project's folder lies."""
+    # longest first: no name may be replaced by one that it ends with
+    names = sorted(((str(recipe.root / n), n) for n in recipe.files()), key=lambda pair: -len(pair[0]))
+    out = []
+    for text in texts:
+        for full, name in names:
+            text = text.replace(full, name)
+        out.append(text)
+    return tuple(out)
+
+
+def _origin_as_written(origin: Origin, recipe: Recipe) -> Origin:
+    return replace(origin, file=as_written((origin.file,), recipe)[0], notes=as_written(origin.notes, recipe))
 
 
 def _label(entry: Any, energy: float | None) -> str:
@@ -168,8 +204,10 @@ def _background(recipe: Recipe, entry: Any, curve: ScatteringCurve) -> tuple[Sca
             recipe.root / b.file,
             q_unit=b.q_unit or entry.q_unit,
             energy_kev=curve.energy_kev,
+            entry=b.entry,
             on_bad_points=(recipe.asaxs or recipe.contrasts).on_bad_points,  # type: ignore[union-attr]
-            label=str(b.file),
+            relative_sigma=b.relative_sigma,
+            label=b.file,
         )
         if other.q_inv_nm[0] > curve.q_inv_nm[0] * 1.001 or other.q_inv_nm[-1] < curve.q_inv_nm[-1] * 0.999:
             raise DataError(
@@ -204,9 +242,11 @@ def read_saxs(recipe: Recipe, problems: list[str]) -> ScatteringCurve | None:
     from nanostrata.io.curves import read_curve
 
     try:
-        return read_curve(
-            recipe.root / recipe.saxs.file, q_unit=recipe.saxs.q_unit, energy_kev=recipe.saxs.energy_kev, label="SAXS"
-        )
+        curve = read_curve(
+            recipe.root / recipe.saxs.file, q_unit=recipe.saxs.q_unit, energy_kev=recipe.saxs.energy_kev,
+            entry=recipe.saxs.entry, relative_sigma=recipe.saxs.relative_sigma, label="SAXS",
+        )  # fmt: skip
+        return replace(curve, origin=_origin_as_written(curve.origin, recipe))
     except NanostrataError as error:
         problems += error.problems
         return None
@@ -235,6 +275,7 @@ def read_sizes(recipe: Recipe, problems: list[str], notes: list[str]) -> SizeDis
     except NanostrataError as error:
         problems += error.problems
         return None
+    sizes = replace(sizes, origin=_origin_as_written(sizes.origin, recipe))
     notes += sizes.origin.notes
     return sizes
 
@@ -258,10 +299,12 @@ def read_composition(
     except NanostrataError as error:
         problems += error.problems
         return None, None
-    notes += getattr(measured.origin, "notes", ())
+    if isinstance(measured.origin, Origin):
+        measured = replace(measured, origin=_origin_as_written(measured.origin, recipe))
+        notes += getattr(measured.origin, "notes", ())
     if found is None:
         return measured, None
-    notes += found.notes
+    notes += as_written(found.notes, recipe)
     return measured, (float(found.value), float(found.sigma))
 
 
@@ -284,8 +327,6 @@ def stated_or_guessed_sizes(inputs: Inputs) -> SizeDistribution:
             "mean_diameter_nm, std_diameter_nm and particles"
         )
     diameter = 2.0 * 4.4934 / float(np.median(found))
-    from nanostrata.domain import Origin
-
     return SizeDistribution(
         mean_nm=diameter, std_nm=0.12 * diameter, mean_sigma_nm=0.05 * diameter, std_sigma_nm=0.04 * diameter,
         origin=Origin(notes=("no [tem]: the size prior was taken from the first minimum, with a wide error",)),

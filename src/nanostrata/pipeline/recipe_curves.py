@@ -23,6 +23,8 @@ def _known_unit(v: str | None) -> str | None:
 
 
 QUnit: TypeAlias = Annotated[str | None, Field(description='"1/nm" or "1/angstrom"'), AfterValidator(_known_unit)]
+Entry: TypeAlias = Annotated[str | int | None, Field(description="the name or number of an entry of the file")]
+RelativeSigma: TypeAlias = Annotated[float | None, Field(gt=0, lt=1, description="a number between 0 and 1")]
 QRange: TypeAlias = Annotated[
     tuple[float, float] | None, Field(description="[low, high] in 1/nm with 0 <= low < high, two numbers")
 ]
@@ -38,16 +40,18 @@ class BackgroundFile(Table):
     scale: float | Literal["fit"] = Field(default=1.0, description='a number, or "fit"')
     transmission: float | None = Field(default=None, gt=0, le=1.5, description="a number above 0, up to 1.5")
     q_unit: QUnit = None
+    entry: Entry = None
+    relative_sigma: RelativeSigma = None
 
 
 class _CurveBase(Table):
     file: str = Field(description="the name of a file, in quotes")
     q_unit: QUnit = None
-    entry: str | int | None = Field(default=None, description="the name or number of an entry of the file")
+    entry: Entry = None
     q_range_inv_nm: QRange = None
     mask_inv_nm: Masks = ()
     background_files: tuple[BackgroundFile, ...] = Field(default=(), description="[{ file = ..., scale = ... }, ...]")
-    relative_sigma: float | None = Field(default=None, gt=0, lt=1, description="a number between 0 and 1")
+    relative_sigma: RelativeSigma = None
 
     @field_validator("q_range_inv_nm", "mask_inv_nm")
     @classmethod
@@ -192,5 +196,7 @@ class Saxs(Table):
     file: str = Field(description="the name of a file, in quotes")
     energy_kev: Energy = None
     q_unit: QUnit = None
+    entry: Entry = None
+    relative_sigma: RelativeSigma = None
 
     _check = field_validator("energy_kev")(_energy)

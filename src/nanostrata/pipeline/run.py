@@ -196,19 +196,14 @@ def _fit_contrasts(recipe: Recipe, inputs: Inputs, seed: int, progress: Callable
 
     table = recipe.contrasts
     assert table is not None
-    if recipe.particle.profile not in ("homogeneous", "core_shell"):
-        raise RecipeError(
-            f'particle.profile: with [contrasts] write "homogeneous" or "core_shell", not {recipe.particle.profile!r}'
-        )
-    if recipe.particle.shape != "sphere":
-        raise RecipeError('particle.shape: with [contrasts] only "sphere" is built in this version')
 
     def value(v: Any) -> float | None:
         return None if v is None or v == "fit" else float(v)
 
+    given = [table.curves[row] for row in inputs.rows]
     curves = [
         ContrastCurve(curve=c, core=value(e.core), shell=value(e.shell), medium=value(e.medium))
-        for c, e in zip(inputs.curves, table.curves, strict=True)
+        for c, e in zip(inputs.curves, given, strict=True)
     ]
     smearing: Any = table.smearing
     settings = ContrastSettings(

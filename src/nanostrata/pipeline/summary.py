@@ -76,7 +76,7 @@ def _curve_warnings(r: Reconstruction) -> list[dict[str, str]]:
     from nanostrata.stages.inspect_curves import low_q_verdict, sigma_against_scatter, sisters_agree
 
     uniform = r.recipe.contrasts is None
-    out = []
+    out = [{"code": "curve_left_out", "message": text, "stage": "read"} for text in r.inputs.left_out]
     for c in r.inputs.curves:
         low = low_q_verdict(c, uniform_contrast=uniform or len(r.inputs.curves) == 1)
         if low.verdict in ("aggregates", "interactions"):
@@ -184,7 +184,7 @@ def _profile(r: Reconstruction, fit: ProfileFit) -> dict[str, Any]:
             "chi2_reduced": float(np.average([c.chi2_reduced for c in fit.curves], weights=[len(c.fit) for c in fit.curves])),
             "p": fit.chi2_p,
             "factors": fit.table_name,
-            "per_energy": per_energy(r, fit),
+            "per_energy": _per_energy(r, fit),
             "shapes": [
                 {"shape": s.shape, "chi2": s.chi2, "n_data": s.n_data, "aspect_ratio": gaussian_quantity(s.aspect_ratio, s.aspect_sigma)}
                 for s in fit.shapes
@@ -204,7 +204,7 @@ def _prior_words(r: Reconstruction) -> str:
     )
 
 
-def per_energy(r: Reconstruction, fit: ProfileFit) -> list[dict[str, Any]]:
+def _per_energy(r: Reconstruction, fit: ProfileFit) -> list[dict[str, Any]]:
     """Return one row per curve: chi2, runs, scale, background, factors of the resonant element."""
     from nanostrata.pipeline.gather import factor_tables
     from nanostrata.tables.factors import parse_edge

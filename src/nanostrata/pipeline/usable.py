@@ -56,9 +56,8 @@ def curve_energies(recipe: Recipe, curves: Sequence[ScatteringCurve]) -> tuple[l
         if entry.energy_kev is not None:
             found.append(entry.energy_kev)
             continue
-        file = str(recipe.root / entry.file)
         # several entries of one file may lack energies; each of them is named by its own row of the project file
-        same = [v for (name, which), v in read.items() if name == file and entry.entry in (None, which)]
+        same = [v for (name, which), v in read.items() if name == entry.file and entry.entry in (None, which)]
         known = [v for v in same if v is not None]
         found += known[:1]
         if same and not known:
