@@ -86,7 +86,7 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
         _sizes(r, folder)
         _composition(r, folder, truth)
         _factors(r, folder)
-        _fit_tables(r, folder)
+        _fit_tables(r, folder, summary["asaxs"]["per_energy"])
 
 
 def _curves(r: Reconstruction, folder: Path) -> None:
@@ -256,7 +256,7 @@ def _factors(r: Reconstruction, folder: Path) -> None:
     )
 
 
-def _fit_tables(r: Reconstruction, folder: Path) -> None:
+def _fit_tables(r: Reconstruction, folder: Path, per_energy: list[dict[str, Any]]) -> None:
     from nanostrata.stages.inspect_curves import first_minimum
 
     fit = r.fit
@@ -270,7 +270,7 @@ def _fit_tables(r: Reconstruction, folder: Path) -> None:
             for s in fit.shapes
         ],
     )  # fmt: skip
-    by_label = {row["label"]: row for row in _per_energy_rows(r)}
+    by_label = {row["label"]: row for row in per_energy}
     rows = []
     for c in fit.curves:
         scale, background = _bands(c.scale), c.background
@@ -294,10 +294,3 @@ def _fit_tables(r: Reconstruction, folder: Path) -> None:
     write_csv(
         folder / "first_minimum.csv", ["energy_kev", "q_min_inv_nm", "sigma_inv_nm", "model_q_min_inv_nm"], minima
     )
-
-
-def _per_energy_rows(r: Reconstruction) -> list[dict[str, Any]]:
-    from nanostrata.pipeline.summary import per_energy
-
-    assert r.fit is not None
-    return per_energy(r, r.fit)
