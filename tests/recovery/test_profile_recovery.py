@@ -40,13 +40,13 @@ def test_no_gradient_is_invented_in_a_homogeneous_alloy(x: float) -> None:
 
 
 def test_another_core_lattice_stays_inside_the_interval() -> None:
-    # 95 % intervals of 30 compositions: one chance miss is expected, and both lattices of a seed share their noise
-    inside = 0
+    # other readings of the core's lattice in the paper; its density is then 0.8 % off, under a prior of 1 %
+    longer = replace(QUICK, draws=500, warmup=250)
     for seed in (3, 4, 5):
         for lattice in ((0.4244, 0.6989), (0.4257, 0.6951)):
-            result = fit(measure(THICK, 4.1, 0.49, seed=seed, truth=solid(lattice)), known(4.1, 0.49, seed, None))
-            inside += int(inside95(result, THICK).sum())
-    assert inside >= 28
+            curves = measure(THICK, 4.1, 0.49, seed=seed, truth=solid(lattice))
+            result = fit(curves, known(4.1, 0.49, seed, None), longer)
+            assert inside95(result, THICK).all(), (seed, lattice)
 
 
 def test_steps_on_a_smooth_gradient_and_the_smooth_family() -> None:

@@ -162,7 +162,7 @@ def _table(u: FloatArray, fractions: FloatArray) -> FloatArray:
     return np.ascontiguousarray(np.moveaxis(pair_products(shell_basis(u, fractions)), 0, -1))
 
 
-@jit()
+@jit(fastmath={"reassoc", "contract"})
 def form_and_gradient(
     x: Any, vol: Any, dvol: Any, core: Any, shell: Any, medium: Any, d_core: float, d_shell: float, column: Any, tables: Any,
     value: Any, grad_x: Any, grad_table: Any, grad_density: Any,
@@ -179,51 +179,56 @@ def form_and_gradient(
     written into value (p,), grad_x (p, n), grad_table (p, m - 1), grad_density (p, 2).
     """
     n = x.shape[0]
-    points = core.shape[0]
     m = tables.shape[0]
+    pairs = tables.shape[2]
     re = np.empty(n)
     im = np.empty(n)
-    yre = np.empty(n)
-    yim = np.empty(n)
     bare_re = np.empty(n)
     bare_im = np.empty(n)
-    for p in range(points):
-        row = column[p]
+    yre = np.empty(n)
+    yim = np.empty(n)
+    product = np.empty(pairs)
+    inverse = np.empty(n)
+    scale = np.empty(n)
+    for k in range(n):
+        inverse[k] = 1.0 / vol[k]
+        scale[k] = 1.0 + (1.0 - x[k]) * d_core + x[k] * d_shell
+    for p in range(core.shape[0]):
+        row = tables[0, column[p]]
+        step_re = shell[p].real - core[p].real
+        step_im = shell[p].imag - core[p].imag
         for k in range(n):
-            mix_re = (1.0 - x[k]) * core[p].real + x[k] * shell[p].real
-            mix_im = (1.0 - x[k]) * core[p].imag + x[k] * shell[p].imag
-            bare_re[k] = mix_re / vol[k]
-            bare_im[k] = mix_im / vol[k]
-            scale = 1.0 + (1.0 - x[k]) * d_core + x[k] * d_shell
-            re[k] = bare_re[k] * scale - medium[p]
-            im[k] = bare_im[k] * scale
+            bare_re[k] = (core[p].real + x[k] * step_re) * inverse[k]
+            bare_im[k] = (core[p].imag + x[k] * step_im) * inverse[k]
+            re[k] = bare_re[k] * scale[k] - medium[p]
+            im[k] = bare_im[k] * scale[k]
             yre[k] = 0.0
             yim[k] = 0.0
         i = 0
-        total = 0.0
         for k in range(n):
-            for l in range(k, n):
-                t = tables[0, row, i]
+            yre[k] += row[i] * re[k]
+            yim[k] += row[i] * im[k]
+            product[i] = re[k] * re[k] + im[k] * im[k]
+            i += 1
+            sum_re = 0.0
+            sum_im = 0.0
+            for l in range(k + 1, n):
+                t = 0.5 * row[i]
+                sum_re += t * re[l]
+                sum_im += t * im[l]
+                yre[l] += t * re[k]
+                yim[l] += t * im[k]
+                product[i] = re[k] * re[l] + im[k] * im[l]
                 i += 1
-                if k == l:
-                    yre[k] += t * re[k]
-                    yim[k] += t * im[k]
-                else:
-                    yre[k] += 0.5 * t * re[l]
-                    yim[k] += 0.5 * t * im[l]
-                    yre[l] += 0.5 * t * re[k]
-                    yim[l] += 0.5 * t * im[k]
+            yre[k] += sum_re
+            yim[k] += sum_im
+        total = 0.0
         gc = 0.0
         gs = 0.0
         for k in range(n):
             total += re[k] * yre[k] + im[k] * yim[k]
-            scale = 1.0 + (1.0 - x[k]) * d_core + x[k] * d_shell
-            slope_re = (shell[p].real - core[p].real - bare_re[k] * dvol[k]) / vol[k] * scale + bare_re[k] * (
-                d_shell - d_core
-            )
-            slope_im = (shell[p].imag - core[p].imag - bare_im[k] * dvol[k]) / vol[k] * scale + bare_im[k] * (
-                d_shell - d_core
-            )
+            slope_re = (step_re - bare_re[k] * dvol[k]) * inverse[k] * scale[k] + bare_re[k] * (d_shell - d_core)
+            slope_im = (step_im - bare_im[k] * dvol[k]) * inverse[k] * scale[k] + bare_im[k] * (d_shell - d_core)
             grad_x[p, k] = 2.0 * (yre[k] * slope_re + yim[k] * slope_im)
             both = 2.0 * (yre[k] * bare_re[k] + yim[k] * bare_im[k])
             gc += (1.0 - x[k]) * both
@@ -232,12 +237,10 @@ def form_and_gradient(
         grad_density[p, 0] = gc
         grad_density[p, 1] = gs
         for a in range(1, m):
-            i = 0
+            other = tables[a, column[p]]
             d = 0.0
-            for k in range(n):
-                for l in range(k, n):
-                    d += tables[a, row, i] * (re[k] * re[l] + im[k] * im[l])
-                    i += 1
+            for i in range(pairs):
+                d += other[i] * product[i]
             grad_table[p, a - 1] = d
 
 
