@@ -182,7 +182,7 @@ PROJECT_FILE = (
     Case("lattice constant in angstrom", replace("a_nm = 0.426", "a_nm = 4.26"), "line 11: materials.core.lattice.a_nm", "write 0.426"),
     Case("lattice constant missing", replace(", c_nm = 0.655", ""), "materials.shell.lattice", "needs a_nm and c_nm"),
     Case("element unknown", replace('"ZnSe"', '"ZxSe"'), "materials.shell.formula", "write for example Zn"),
-    Case("no common sublattice", both(replace('edge = "Zn K"\n', ""), replace('"ZnSe"\nlattice = { structure = "wurtzite", a_nm = 0.400, c_nm = 0.655 }', '"Au"\nlattice = { structure = "fcc", a_nm = 0.408 }')), "materials", "two compounds or two metals"),
+    Case("no common sublattice", both(replace('edge = "Zn K"\n', ""), replace('"ZnSe"\nlattice = { structure = "wurtzite", a_nm = 0.400, c_nm = 0.655 }', '"Au"\nlattice = { structure = "fcc", a_nm = 0.408 }')), "materials", "two materials with anions, or two without"),
     Case("edge malformed", replace('"Zn K"', '"Zn"'), "line 18: asaxs.edge", 'write for example "Zn K"'),
     Case("edge of an absent element", replace('"Zn K"', '"Cd K"'), "line 18: asaxs.edge", "correct the edge"),
     Case("zero shells", replace("shells = 5", "shells = 0"), "line 6: particle.shells", "1 to 20"),

@@ -143,7 +143,7 @@ def test_densities_of_handbooks(formula: str, structure: str, a_nm: float, c_nm:
         ("ZnSe", "zincblende", 0.2, None, "weighs"),
         ("ZnSe", "zincblende", 1.9, None, "weighs"),
         ("ZnSe", "wurzite", 0.4, 0.655, "'wurzite' is not known"),
-        ("ZnSe", "fcc", 0.4, None, "is a compound"),
+        ("ZnSe", "fcc", 0.4, None, "has cations and anions, and fcc has one kind of site"),
         ("Pt", "zincblende", 0.4, None, "has no anion"),
         ("Cu2Se", "zincblende", 0.576, None, "2 cations for each anion"),
         ("Ag3In5Se7", "wurtzite", 0.426, 0.702, "1.143 cations for each anion"),

@@ -48,7 +48,7 @@ def normalisation(formula: str, partner: str | None) -> str:
     Raises
     ------
     RecipeError
-        When one is a compound and the other is not.
+        When one has anions and the other has none.
     """
     cations, anions = split_ions(parse_formula(formula))
     if partner is None:
@@ -57,7 +57,7 @@ def normalisation(formula: str, partner: str | None) -> str:
     if bool(anions) != bool(other_anions):
         raise RecipeError(
             f"materials: {formula} and {partner} share no sublattice (one has anions, the other has none); "
-            "a solid solution needs two compounds or two metals"
+            "x mixes two materials with anions, or two without"
         )
     if not anions:
         return "atom"
@@ -110,11 +110,12 @@ def make_material(
     problems += _lattice_problems(structure, a_nm, c_nm, key)
     if per == "atom" and structure in COMPOUND:
         problems.append(
-            f"{key}: {formula} has no anion, {structure} is the lattice of a compound; write fcc, bcc, hcp or diamond"
+            f"{key}: {formula} has no anion, and {structure} has sites for cations and for anions; write fcc, bcc, hcp "
+            "or diamond"
         )
     if per in ("anion", "cation") and structure in STRUCTURES and structure not in COMPOUND:
         problems.append(
-            f"{key}: {formula} is a compound, {structure} a lattice of one kind of site; write {', '.join(COMPOUND)}"
+            f"{key}: {formula} has cations and anions, and {structure} has one kind of site; write {', '.join(COMPOUND)}"
         )
     if problems:
         raise RecipeError(*problems)
