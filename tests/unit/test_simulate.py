@@ -288,3 +288,27 @@ def test_scatter_refuses_in_words(tmp_path):
         scatter_file(tmp_path / "dimer.xyz", "9630,x", q_min=5, q_max=1, points=1, b_factor_nm2=5.0)
     assert len(caught.value.problems) == 5
     assert "was eV meant?" in str(caught.value)
+
+
+def test_scatter_refuses_the_energies_that_run_refuses(tmp_path):
+    """Zn K lies at 9.659 keV; the table says nothing there, and nothing else of the dimer is near."""
+    (tmp_path / "dimer.xyz").write_text("2\n\nZn 0 0 0\nSe 0 0 2.45\n", encoding="utf-8")
+    with pytest.raises(RecipeError) as caught:
+        scatter_file(tmp_path / "dimer.xyz", "16.0,9.657,9.63,12.66", points=3)
+    assert [p.split(" lies")[0] for p in caught.value.problems] == ["--energies: 9.6570 keV", "--energies: 12.6600 keV"]
+    (tmp_path / "cd.xyz").write_text("2\n\nCd 0 0 0\nX 0 0 2.45\n", encoding="utf-8")
+    assert "9.657kev" in scatter_file(tmp_path / "cd.xyz", "9.657", points=3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{ energy_kev = 9.63 }", "{ energy_kev = 9.657 }"),
+        ("[tem]\n", "[saxs]\nenergy_kev = 9.657\n[tem]\n"),
+        ("[waxs]\nenergy_kev = 16.0\n", "[waxs]\nenergy_kev = 9.657\n"),
+    ],
+)
+def test_simulate_refuses_the_energies_that_run_refuses(tmp_path, old, new):
+    with pytest.raises(RecipeError, match=r"9\.6570 keV lies .* Zn K edge"):
+        simulate_run(_write(tmp_path, {old: new}), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

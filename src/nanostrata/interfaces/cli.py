@@ -193,6 +193,7 @@ def scatter(
     volume_per_site: Annotated[
         float | None, typer.Option(metavar="NM3", help="medium that each atom displaces")
     ] = None,
+    factors: Annotated[str, typer.Option(metavar="TABLE", help="chantler or cromer-liberman")] = "chantler",
     out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="default: stdout")] = None,
 ) -> None:
     """Compute the scattering of atoms at any energy."""
@@ -200,7 +201,7 @@ def scatter(
 
     written = scatter_file(
         structure, energies, q_min=q_min, q_max=q_max, points=points, medium=medium, b_factor_nm2=b_factor,
-        volume_per_site=volume_per_site, out=out,
+        volume_per_site=volume_per_site, out=out, factors=factors,
     )  # fmt: skip
     console.say(str(written).rstrip("\n"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nanostrata.domain import AtomicModel
-from nanostrata.errors import NanostrataError, RecipeError
+from nanostrata.errors import NanostrataError, PhysicsError, RecipeError
 
 MAX_SITES = 60000
 """Beyond this the double sum takes minutes."""
@@ -58,14 +58,14 @@ def scatter_file(
     Raises
     ------
     RecipeError
-        With every problem of the request at once.
+        With every problem of the request at once; energies within 5 eV of an edge of the structure are refused.
     DataError
         When the structure cannot be read.
     """
     from nanostrata.io.structures import read_structure
     from nanostrata.io.text_out import write_text
     from nanostrata.models.atom_cloud import scattering
-    from nanostrata.tables.factors import load_factors
+    from nanostrata.tables.factors import check_energies, load_factors
 
     problems: list[str] = []
     typed = [e.strip() for e in energies.split(",")]
@@ -85,8 +85,13 @@ def scatter_file(
     if volume_per_site is not None:
         model = replace(model, site_volume_nm3=np.full(len(model), volume_per_site))
     _check(model, structure, density)
+    table = load_factors(factors)
+    try:
+        check_energies(model.counts, kev, table)
+    except PhysicsError as error:
+        raise RecipeError(*(f"--energies: {p}" for p in error.problems)) from None
     q = np.linspace(q_min, q_max, points)
-    intensity = scattering(model, load_factors(factors), kev, q, density, b_factor_nm2)
+    intensity = scattering(model, table, kev, q, density, b_factor_nm2)
     lines = [",".join(["q_inv_nm", *(f"intensity_e2_{e}kev" for e in typed)])]
     lines += [",".join([f"{x:.10g}", *(f"{v:.8e}" for v in row)]) for x, row in zip(q, intensity.T, strict=True)]
     text = "\n".join(lines) + "\n"

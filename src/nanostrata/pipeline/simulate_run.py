@@ -12,7 +12,7 @@ import numpy as np
 
 from nanostrata.constants import HC_KEV_NM
 from nanostrata.domain import ScatteringCurve
-from nanostrata.errors import RecipeError
+from nanostrata.errors import PhysicsError, RecipeError
 from nanostrata.pipeline.truth_file import TruthFile, example_truth, load_truth
 from nanostrata.simulate.campaign import Campaign, simulate
 from nanostrata.simulate.record import truth_record
@@ -46,7 +46,8 @@ def simulate_run(
     Raises
     ------
     RecipeError
-        With every problem of the truth file at once; nothing is written then.
+        With every problem of the truth file at once, energies within 5 eV of an edge among them; nothing is written
+        then.
     """
     truth_file, out = Path(truth_file), Path(out)
     plan = load_truth(truth_file)
@@ -62,23 +63,31 @@ def simulate_run(
 
 def _simulate(plan: TruthFile, seed: int, progress: Callable[[str], None]) -> tuple[Campaign, str]:
     from nanostrata.pipeline.gather import factor_tables, materials
+    from nanostrata.tables.factors import check_energies
 
     recipe = plan.recipe
     solid = materials(recipe)
     if solid is None or recipe.asaxs is None:
         raise RecipeError("materials, asaxs: both tables are needed to simulate")
     factors, _ = factor_tables(recipe)
+    asaxs = [float(c["energy_kev"]) for c in plan.project["asaxs"]["curves"]]
+    saxs, waxs = float(plan.project["saxs"]["energy_kev"]), float(plan.waxs["energy_kev"])
+    try:
+        # a run would refuse these energies: data that no run takes are not worth the minutes
+        check_energies(solid.elements, dict.fromkeys((*asaxs, saxs, waxs)), factors)
+    except PhysicsError as error:
+        raise RecipeError(*(f"{recipe.file}: {p}" for p in error.problems)) from None
     progress(f"building {plan.truth.particles} particles of atoms and summing over their pairs")
     campaign = simulate(
         plan.truth,
         solid,
         factors,
-        [float(c["energy_kev"]) for c in plan.project["asaxs"]["curves"]],
+        asaxs,
         seed=seed,
         axis=recipe.particle.axis,
         structure=recipe.particle.structure,
-        saxs_energy_kev=float(plan.project["saxs"]["energy_kev"]),
-        waxs_energy_kev=float(plan.waxs["energy_kev"]),
+        saxs_energy_kev=saxs,
+        waxs_energy_kev=waxs,
     )
     return campaign, factors.name
 

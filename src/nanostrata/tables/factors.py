@@ -131,7 +131,7 @@ class MeasuredFactors:
         if not low <= energy_kev <= high:
             raise PhysicsError(
                 f"{self.element}: measured factors cover {low:.4f} to {high:.4f} keV, {energy_kev:.4f} keV is asked "
-                "for; give a longer table, or leave this curve out"
+                "for; give a longer table, or leave this energy out"
             )
         real, imaginary = _interpolators(self)
         return complex(float(real(energy_kev)), float(imaginary(energy_kev)))
@@ -297,7 +297,7 @@ def check_energies(elements: Iterable[str], energies_kev: Iterable[float], table
                 if not low <= energy <= high:
                     problems.append(
                         f"{energy:.4f} keV lies outside the measured factors of {element} ({low:.4f} to {high:.4f} "
-                        "keV): give a longer table, or leave this curve out"
+                        "keV): give a longer table, or leave this energy out"
                     )
                 continue
             problems += _near_edges(element, energy, table.table)
@@ -313,13 +313,13 @@ def _near_edges(element: str, energy_kev: float, table: str) -> list[str]:
     if abs(distance) <= EDGE_GUARD_EV + 1e-6:
         return [
             f"{at}: tables mean nothing within {EDGE_GUARD_EV:g} eV of an edge. Give measured factors of {element}, or "
-            "leave this curve out"
+            "leave this energy out"
         ]
     if table == "chantler":
         for name, low, high in gaps_kev(element):
             if low < energy_kev < high:
                 return [
                     f"{at}: Chantler's table has no point from {low:.4f} to {high:.4f} keV, across the {name} edge. "
-                    f'Write factors = "cromer-liberman", give measured factors of {element}, or leave this curve out'
+                    f'Write factors = "cromer-liberman", give measured factors of {element}, or leave this energy out'
                 ]
     return []
