@@ -49,6 +49,28 @@ def sampled_density(r: FloatArray, mean: float, std: float, scores: FloatArray, 
     return np.asarray(np.exp(-0.5 * z * z).sum(-1) / (len(scores) * kernel * std * math.sqrt(2.0 * math.pi)))
 
 
+def number_density(kind: str, r: FloatArray, mean: float, std: float, scores: FloatArray | None = None) -> FloatArray:
+    """Number density of the radius (1/nm) of this mean and standard deviation, nm.
+
+    Parameters
+    ----------
+    kind : "gaussian", "lognormal" or "tem", the shape of measured readings
+    scores : of "tem": (n,) readings with mean 0 and standard deviation 1
+
+    Raises
+    ------
+    ValueError
+        For another kind, or "tem" without readings.
+    """
+    if kind == "gaussian":
+        return gaussian_density(r, mean, std)
+    if kind == "lognormal":
+        return lognormal_density(r, mean, std)
+    if kind == "tem" and scores is not None:
+        return sampled_density(r, mean, std, scores)
+    raise ValueError(f'kind: "gaussian", "lognormal" or "tem" with scores is expected, got {kind!r}')
+
+
 def radius_nodes(low_nm: float, high_nm: float, narrowest_std_nm: float, q_max_inv_nm: float) -> FloatArray:
     r"""Equidistant nodes on which the trapezoid rule is exact to about 1e-6.
 

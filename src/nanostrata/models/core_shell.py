@@ -12,6 +12,7 @@ from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import FloatArray
 from nanostrata.kernels import sizes as size_kernels
 from nanostrata.kernels.multishell import sphere_phi
+from nanostrata.models.smearing import smearing_points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,27 +41,10 @@ class Grid:
 
 def smearing_grid(curve: ScatteringCurve, smearing: str | float) -> Grid:
     """Grid (n_q, n_s) of q values and weights: none, Gaussian dq of the file, or a slit of given half-length."""
-    q = curve.q_inv_nm
-    if smearing == "none":
-        return Grid(q=q[:, None], weights=np.ones((len(q), 1)))
-    if smearing == "dq":
-        assert curve.dq_inv_nm is not None
-        z, w = np.polynomial.hermite_e.hermegauss(11)
-        spread = np.abs(q[:, None] + z * curve.dq_inv_nm[:, None])
-        return Grid(q=spread, weights=np.broadcast_to(w / w.sum(), spread.shape))
-    y, w = np.polynomial.legendre.leggauss(24)
-    y = 0.5 * (y + 1.0) * float(smearing)
-    spread = np.sqrt(q[:, None] ** 2 + y**2)
-    return Grid(q=spread, weights=np.broadcast_to(0.5 * w, spread.shape))
-
-
-def radius_density(kind: str, r: FloatArray, mean: float, std: float, scores: FloatArray | None = None) -> FloatArray:
-    """Number density of the radius: "gaussian", "lognormal" or "tem" (the shape of measured readings)."""
-    if kind == "lognormal":
-        return size_kernels.lognormal_density(r, mean, std)
-    if kind == "tem" and scores is not None:
-        return size_kernels.sampled_density(r, mean, std, scores)
-    return size_kernels.gaussian_density(r, mean, std)
+    points = smearing_points(curve, smearing)
+    if points is None:
+        return Grid(q=curve.q_inv_nm[:, None], weights=np.ones((len(curve), 1)))
+    return Grid(q=points[0], weights=points[1])
 
 
 def nodes_for(kind: str, mean: float, std: float, q_max: float) -> FloatArray:
@@ -91,7 +75,7 @@ def pair_averages(
     """
     flat = np.ravel(q)
     nodes = nodes_for(kind, radius_mean, radius_std, float(flat.max()))
-    weight = radius_density(kind, nodes, radius_mean, radius_std, scores) * (nodes[1] - nodes[0])
+    weight = size_kernels.number_density(kind, nodes, radius_mean, radius_std, scores) * (nodes[1] - nodes[0])
     outer = 4 / 3 * np.pi * nodes**3 * sphere_phi(np.multiply.outer(flat, nodes))
     if thickness == 0:
         cc = (outer**2) @ weight

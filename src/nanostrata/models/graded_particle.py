@@ -17,6 +17,7 @@ from nanostrata.kernels._jit import numba_available
 from nanostrata.kernels.multishell import form_and_gradient, form_and_gradient_numpy, size_table
 from nanostrata.kernels.size_weights import gaussian_weights, lognormal_weights
 from nanostrata.models.density import SolidSolution
+from nanostrata.models.smearing import smearing_points
 from nanostrata.tables.factors import FactorTable
 
 SizeKind = Literal["gaussian", "lognormal", "tem"]
@@ -119,12 +120,7 @@ class GradedParticle:
 
     def density(self, r: FloatArray, mean_nm: float, std_nm: float) -> FloatArray:
         """Number density of the volume-equivalent *radius* r (1/nm); mean and std are those of the diameter."""
-        mean, std = 0.5 * mean_nm, 0.5 * std_nm
-        if self.kind == "gaussian":
-            return size_kernels.gaussian_density(r, mean, std)
-        if self.kind == "lognormal":
-            return size_kernels.lognormal_density(r, mean, std)
-        return size_kernels.sampled_density(r, mean, std, self.scores)
+        return size_kernels.number_density(self.kind, r, 0.5 * mean_nm, 0.5 * std_nm, self.scores)
 
     def weights(self, mean_nm: float, std_nm: float, aspect: float = 1.0) -> FloatArray:
         """Weights of the nodes, (n_t,) nm^6."""
@@ -199,7 +195,9 @@ class GradedParticle:
         laue = (self.laue_poly @ (powers.T @ shares))[self.curve_index]
         gx += (self.laue_poly @ (slopes.T * shares))[self.curve_index]
         mean, std = size[0], size[1]
-        gt[:, :2] += laue[:, None] * np.array([3 * mean**2 + 3 * std**2, 6 * mean * std]) / (mean**3 + 3 * mean * std**2)
+        gt[:, :2] += (
+            laue[:, None] * np.array([3 * mean**2 + 3 * std**2, 6 * mean * std]) / (mean**3 + 3 * mean * std**2)
+        )
         return Evaluation(value=value, laue=laue, grad_x=gx, grad_size=gt, grad_density=gd)
 
 
@@ -303,7 +301,7 @@ def _tabulate(
     columns: list[IntArray] = []
     offset = 0
     for curve in curves:
-        spread = _spread(curve, smearing)
+        spread = smearing_points(curve, smearing)
         key = curve.q_inv_nm.tobytes() + (b"" if spread is None else spread[0].tobytes())
         if key not in grids:
             grids[key] = offset
@@ -311,20 +309,6 @@ def _tabulate(
             offset += len(curve)
         columns.append(grids[key] + np.arange(len(curve)))
     return np.concatenate(columns), np.concatenate(tables, axis=1)
-
-
-def _spread(curve: ScatteringCurve, smearing: str | float) -> tuple[FloatArray, FloatArray] | None:
-    """The q values that a point averages over: Gaussian dq, or a slit that adds sqrt(q^2 + y^2)."""
-    if smearing == "none":
-        return None
-    q = curve.q_inv_nm
-    if smearing == "dq":
-        assert curve.dq_inv_nm is not None
-        z, w = np.polynomial.hermite_e.hermegauss(9)
-        return np.abs(q[:, None] + z * curve.dq_inv_nm[:, None]), np.broadcast_to(w / w.sum(), (len(q), len(w)))
-    y, w = np.polynomial.legendre.leggauss(24)
-    y = 0.5 * (y + 1.0) * float(smearing)
-    return np.sqrt(q[:, None] ** 2 + y**2), np.broadcast_to(0.5 * w, (len(q), len(w)))
 
 
 def _numerators(

@@ -18,6 +18,9 @@ from nanostrata.tables.factors import FactorTable
 MIN_POINTS = 10
 """A curve with fewer points says nothing about a shape."""
 
+MIN_READINGS = 10
+"""Fewer diameters are no histogram."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inputs(Domain):
@@ -267,6 +270,11 @@ def read_sizes(recipe: Recipe, problems: list[str], notes: list[str]) -> SizeDis
                 readings.major_nm, readings.minor_nm, shape=recipe.particle.shape, reading_error_nm=tem.reading_error_nm,
                 origin=readings.origin,
             )  # fmt: skip
+            if recipe.particle.sizes == "tem" and len(readings) < MIN_READINGS:
+                problems.append(
+                    f'{tem.diameters}: particle.sizes = "tem" needs at least {MIN_READINGS} measured particles, there '
+                    f'are {len(readings)}; write sizes = "gaussian"'
+                )
         else:
             # the recipe has checked that both are there; a stated spread is taken as corrected for reading errors
             assert tem.mean_diameter_nm is not None

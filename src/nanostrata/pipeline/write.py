@@ -188,13 +188,11 @@ def _sizes(r: Reconstruction, folder: Path) -> None:
     mean, std = p.diameter_mean_nm, p.diameter_std_nm
     grid = np.linspace(max(0.05, mean.mean() - 4.5 * std.mean()), mean.mean() + 4.5 * std.mean(), 121)
     pick = np.linspace(0, len(mean) - 1, min(200, len(mean))).astype(int)
-    lognormal = r.recipe.particle.sizes == "lognormal"
-    if r.recipe.particle.sizes == "tem" and len(sizes.diameters_nm) > 1:
-        z = (sizes.diameters_nm - sizes.diameters_nm.mean()) / sizes.diameters_nm.std()
-        curves = np.stack([law.sampled_density(grid, mean[i], std[i], z) for i in pick])
-    else:
-        density = law.lognormal_density if lognormal else law.gaussian_density
-        curves = np.stack([density(grid, float(mean[i]), float(std[i])) for i in pick])
+    scores = None
+    if r.recipe.particle.sizes == "tem":
+        scores = (sizes.diameters_nm - sizes.diameters_nm.mean()) / sizes.diameters_nm.std()
+    kind = r.recipe.particle.sizes
+    curves = np.stack([law.number_density(kind, grid, float(mean[i]), float(std[i]), scores) for i in pick])
     tem: Any = [None] * len(grid)
     if len(sizes.diameters_nm) > 5:
         edges = np.linspace(grid[0], grid[-1], 25)
