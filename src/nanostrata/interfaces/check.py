@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -195,6 +194,7 @@ def _write_page(report: CheckReport, out: Path) -> Path:
 
     from nanostrata.interfaces.check_figures import draw_check
     from nanostrata.interfaces.report_html import html_table, page
+    from nanostrata.io.text_out import write_text
 
     assert report.recipe is not None
     blocks: list[tuple[str, str]] = []
@@ -207,7 +207,7 @@ def _write_page(report: CheckReport, out: Path) -> Path:
             blocks.append((heading, f"<ul>{''.join(f'<li>{escape(i)}</li>' for i in items)}</ul>"))
     if report.curves:
         svg = draw_check(report.curves, report.minima)
-        _write(out / "check_curves.svg", svg)
+        write_text(out / "check_curves.svg", svg)
         source = base64.b64encode(svg.encode()).decode("ascii")
         alt = "curves as read, intensity times q to the fourth power, and the first minimum against energy"
         blocks.append(
@@ -225,12 +225,4 @@ def _write_page(report: CheckReport, out: Path) -> Path:
         f'<header class="title"><h1>{title}</h1><p class="subtitle">{simulated}What was read; nothing is fitted.</p>'
         f"</header>{sections}</main></div>"
     )
-    return _write(out / "check.html", page(f"check: {title}", body, simulated=False))
-
-
-def _write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    draft.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(draft, path)
-    return path
+    return write_text(out / "check.html", page(f"check: {title}", body, simulated=False))

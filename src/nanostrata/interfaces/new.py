@@ -69,6 +69,7 @@ def new_project(folder: Path, source: Path | None = None) -> Path:
     RecipeError
         When there is a project file already, or ``source`` is no folder.
     """
+    from nanostrata.io.text_out import write_text
     from nanostrata.pipeline.propose import propose
 
     file = folder / "project.toml"
@@ -80,10 +81,7 @@ def new_project(folder: Path, source: Path | None = None) -> Path:
     if source is not None and not proposals:
         raise DataError(*(unread or [f"--from {source}: holds no data file (.dat, .txt, .csv, .xml, .h5, ...)"]))
     text = project_text(folder, source, proposals)
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".project.toml.{os.getpid()}.part"
-    draft.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(draft, file)
+    write_text(file, text)
     _tell(file, proposals, unread)
     return file
 

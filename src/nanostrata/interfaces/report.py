@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from html import escape
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from nanostrata.interfaces.report_html import page, section, template
 from nanostrata.interfaces.report_index import render_index
 from nanostrata.interfaces.run_folder import RunFolder, read_run_folder
 from nanostrata.interfaces.viewer import viewer_library
+from nanostrata.io.text_out import write_text
 
 __all__ = ["render_index", "render_report"]
 
@@ -45,10 +45,10 @@ def render_report(run_dir: Path | str) -> Path:
     run = read_run_folder(run_dir)
     figures = draw_figures(run)
     for name, svg in figures.items():
-        _write(run.path / "figures" / f"{name}.svg", svg)
-    _write(run.path / "methods.md", methods_text(run.summary))
+        write_text(run.path / "figures" / f"{name}.svg", svg)
+    write_text(run.path / "methods.md", methods_text(run.summary))
     target = run.path / "report.html"
-    _write(target, _html(run, figures))
+    write_text(target, _html(run, figures))
     return target
 
 
@@ -102,11 +102,3 @@ def _subtitle(run: RunFolder) -> str:
     edge = run.get("recipe.asaxs.edge")
     curves = f"{count} curve{'s' if count != 1 else ''}{f' at the {edge} edge' if edge else ''}" if count else ""
     return " · ".join(p for p in (f"{named} {inside}".strip(), curves) if p)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write under a hidden name, then give the file its name in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    draft.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(draft, path)

@@ -14,6 +14,7 @@ from nanostrata.interfaces.figures_profile import draw_profile
 from nanostrata.interfaces.report_findings import findings_html, key_numbers
 from nanostrata.interfaces.report_html import html_table, page, section
 from nanostrata.interfaces.run_folder import RunFolder, read_run_folder
+from nanostrata.io.text_out import write_text
 
 __all__ = ["render_index"]
 
@@ -46,11 +47,7 @@ def render_index(out_dir: Path | str, run_dirs: Sequence[Path | str], *, title: 
         body += section(lead, "findings", "Side by side", _table(runs, links) + _profiles(runs), first=True)
         body += section(lead, "samples", "Findings of each sample", f'<ul class="cards">{cards}</ul>')
     target = out / "index.html"
-    out.mkdir(parents=True, exist_ok=True)
-    draft = out / f".index.html.{os.getpid()}.part"
-    draft.write_text(page(title, body + "</div>", simulated=simulated), encoding="utf-8", newline="\n")
-    os.replace(draft, target)
-    return target
+    return write_text(target, page(title, body + "</div>", simulated=simulated))
 
 
 def _table(runs: Sequence[RunFolder], links: Sequence[str]) -> str:

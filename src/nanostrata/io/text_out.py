@@ -13,11 +13,17 @@ from nanostrata.domain import FloatArray, ScatteringCurve
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write UTF-8 text; the file appears under its name only when complete."""
+    """Write UTF-8 text with LF; the file appears under its name only when complete. Missing folders are made."""
     path = Path(path)
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # a name of its own: two processes may write the same file
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     return path
 
 

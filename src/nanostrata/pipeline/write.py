@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +13,11 @@ from typing import Any
 import numpy as np
 
 from nanostrata.domain.base import FloatArray
+from nanostrata.io.text_out import write_text
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.summary import summarise
 
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, UTF-8 with LF."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
+__all__ = ["write_csv", "write_run", "write_text"]
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
