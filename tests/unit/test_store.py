@@ -308,3 +308,94 @@ def test_a_process_killed_while_it_writes_leaves_no_entry(tmp_path: Path) -> Non
     store = Store(tmp_path)
     assert not store.finished("s", "1", {})
     assert store.step("s", "1", {}, Counted(2)) == 2
+
+
+def entries(folder: Path) -> set[str]:
+    return {p.name for p in (folder / ".store").iterdir()}
+
+
+def aged(folder: Path, seconds: int) -> None:
+    """Make everything in the store look as if it had been used so long ago."""
+    for p in (folder / ".store").iterdir():
+        at = p.stat().st_mtime - seconds
+        os.utime(p, (at, at))
+
+
+def a_run(folder: Path, seed: int, bodies: int = 1) -> Store:
+    """What a run does with the store: one result of "read", several of "body", then it is through."""
+    store = Store(folder)
+    store.step("read", "1", {"seed": seed}, Counted(seed))
+    for i in range(bodies):
+        store.step("body", "1", {"seed": seed, "body": i}, Counted(seed))
+    return store
+
+
+def test_three_runs_are_kept_and_the_one_used_longest_ago_goes(tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        assert a_run(tmp_path, seed, bodies=4).prune() == []
+        aged(tmp_path, 100)
+    assert len(entries(tmp_path)) == 3 * 5
+    a_run(tmp_path, 1, bodies=4)  # the first is used again, so the second is now the oldest
+    aged(tmp_path, 100)
+    assert len(a_run(tmp_path, 4, bodies=4).prune()) == 5
+    kept = {s: Store(tmp_path).finished("body", "1", {"seed": s, "body": 3}) for s in (1, 2, 3, 4)}
+    assert kept == {1: True, 2: False, 3: True, 4: True}
+    assert len(entries(tmp_path)) == 3 * 5
+
+
+def test_what_this_run_uses_is_kept_however_old_it_looks(tmp_path: Path) -> None:
+    store = a_run(tmp_path, 1, bodies=3)
+    for p in store.folder.iterdir():
+        os.utime(p, (0, 0))
+    for seed in (2, 3, 4, 5):
+        a_run(tmp_path, seed)
+    store.prune(runs=1)
+    again = Counted()
+    assert store.step("body", "1", {"seed": 1, "body": 2}, again) == 1
+    assert again.calls == 0
+    assert len([n for n in entries(tmp_path) if n.startswith("read-")]) == 1
+
+
+def test_stages_that_were_not_asked_for_and_foreign_files_stay(tmp_path: Path) -> None:
+    for seed in range(6):
+        a_run(tmp_path, seed)
+    (tmp_path / ".store" / "read-me.npz").write_bytes(b"x")
+    (tmp_path / ".store" / ".unfinished-read-1").write_bytes(b"x")
+    only = Store(tmp_path)
+    only.step("read", "1", {"seed": 0}, Counted())
+    only.prune()
+    names = entries(tmp_path)
+    assert len([n for n in names if n.startswith("body-")]) == 6
+    assert len([n for n in names if n.startswith("read-") and n != "read-me.npz"]) == 3
+    assert {"read-me.npz", ".unfinished-read-1"} <= names
+
+
+def test_results_of_old_code_go_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("a", "b", "c", "d"):
+        monkeypatch.setattr(store_module, "software", lambda v=version: {"code": v})
+        a_run(tmp_path, 1).prune()
+    assert len(entries(tmp_path)) == 2 * 3
+
+
+WORKER = """
+    import pathlib, sys
+    from nanostrata.pipeline.store import Store
+    for i in range(40):
+        store = Store(pathlib.Path(sys.argv[1]))
+        for stage in ("read", "body"):
+            seed = (i * int(sys.argv[2])) % 7
+            got = store.step(stage, "1", {"seed": seed}, lambda s=seed: [s] * 50)
+            assert got == [seed] * 50, got
+        store.prune()
+"""
+
+
+def test_two_processes_may_prune_the_same_folder(tmp_path: Path) -> None:
+    """They take each other's results and remove them; neither fails, and no result is wrong."""
+    argv = [sys.executable, "-c", textwrap.dedent(WORKER), str(tmp_path)]
+    both = [subprocess.Popen([*argv, str(step)], stderr=subprocess.PIPE, text=True) for step in (3, 5)]
+    for process in both:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    # each leaves at most three by itself; what the other wrote last may lie beside them
+    assert 2 <= len(entries(tmp_path)) <= 2 * 6

@@ -301,9 +301,10 @@ def run_project(
     log.setLevel(logging.INFO)
     try:
         log.info("run of %s with seed %d, preset %s", recipe_path, seed, preset)
+        store = Store(run_dir, fresh=fresh)
         result = reconstruct(
             recipe,
-            store=Store(run_dir, fresh=fresh),
+            store=store,
             seed=seed,
             preset=preset,
             only=only,
@@ -311,6 +312,7 @@ def run_project(
             progress=_both(progress),
         )
         summary = write_run(result, run_dir)
+        store.prune()
         if not only or "report" in only:
             progress("writing the report")
             if render is not None:

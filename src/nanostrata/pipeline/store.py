@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
 import json
 import logging
 import os
+import re
 import time
 import uuid
 import zipfile
@@ -29,6 +31,9 @@ T = TypeVar("T")
 FOLDER = ".store"
 NUMERICAL = ("numpy", "scipy", "numba", "xraydb", "gemmi", "ase", "sasdata", "h5py")
 """Packages whose version is part of every key: another version may give other numbers."""
+
+KEPT_RUNS = 3
+"""Of each stage, the results of so many runs are kept: going back to an earlier recipe costs nothing."""
 
 _STALE_SECONDS = 3600.0
 _MISSING = object()
@@ -77,7 +82,7 @@ class Store:
 
     A result is found again when the stage, its version, the software and everything in ``key_parts`` (digests of
     inputs, recipe, seed) are the same. An entry appears under its name only when it is complete; one that cannot be
-    read is computed again, aloud.
+    read is computed again, aloud. :meth:`prune` removes what was not used for long.
 
     Parameters
     ----------
@@ -95,6 +100,7 @@ class Store:
     def __init__(self, run_dir: Path, *, fresh: bool = False) -> None:
         self.folder = Path(run_dir) / FOLDER
         self.fresh = fresh
+        self._used: dict[str, set[Path]] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
@@ -136,16 +142,50 @@ class Store:
             When the result cannot be written (no space, no permission).
         """
         path = self._path(stage, self.key(stage, version, key_parts))
+        self._used.setdefault(stage, set()).add(path)
         if not self.fresh:
             stored = self._load(stage, path)
             if stored is not _MISSING:
                 log.info("stage %s: taken from the store", stage)
+                _touch(path)
                 return stored  # type: ignore[no-any-return]
         begin = time.perf_counter()
         result = compute()
         self._keep(path, result)
         log.info("stage %s: computed in %.1f s", stage, time.perf_counter() - begin)
         return result
+
+    def prune(self, runs: int = KEPT_RUNS) -> list[Path]:
+        """Remove old results, once a run is through.
+
+        Of each stage that this store was asked for, what it was asked for is kept, and the other results that were used
+        last, as many as ``runs`` runs like this one have. Stages that it was not asked for keep everything. Nothing is
+        lost when another process works in the same folder: a result that is gone is computed again.
+
+        Parameters
+        ----------
+        runs : this one included, at least 1
+
+        Returns
+        -------
+        list of Path
+            What was removed.
+        """
+        removed = []
+        for stage, used in self._used.items():
+            name = re.compile(re.escape(stage) + r"-[0-9a-f]{32}\.npz")
+            others = [p for p in self.folder.iterdir() if name.fullmatch(p.name) and p not in used]
+            others.sort(key=_last_used, reverse=True)
+            for path in others[(runs - 1) * len(used) :]:
+                try:
+                    path.unlink()
+                except OSError as error:  # another process was faster, or (on Windows) is reading it
+                    log.info("stage %s: %s is not removed (%s)", stage, path.name, error)
+                    continue
+                removed.append(path)
+        if removed:
+            log.info("%d stored results that were not used for long are removed", len(removed))
+        return removed
 
     def _path(self, stage: str, key: str) -> Path:
         return self.folder / f"{stage}-{key[:32]}.npz"
@@ -186,3 +226,16 @@ class Store:
         for leftover in self.folder.glob(".unfinished-*"):
             if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:
                 leftover.unlink(missing_ok=True)
+
+
+def _touch(path: Path) -> None:
+    """Note on the file that it was used now; where that is not allowed it only looks older than it is."""
+    with contextlib.suppress(OSError):
+        os.utime(path)
+
+
+def _last_used(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0  # gone meanwhile
