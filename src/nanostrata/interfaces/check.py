@@ -98,18 +98,7 @@ def _tables(report: CheckReport) -> list[tuple[str, list[str], list[list[str]]]]
                 for f in report.files
             ],
         ),
-        (
-            f"f' and f'' in electrons ({recipe.asaxs.factors} is used)" if recipe.asaxs is not None else "",
-            ["energy (keV)", "element", "f' chantler", "f' cromer-liberman", "f'' chantler", "f'' cromer-liberman"],
-            [
-                [f"{f.energy_kev:.4f}", f.element]
-                + [
-                    f"{v:.3f}"
-                    for v in (f.chantler.real, f.cromer_liberman.real, f.chantler.imag, f.cromer_liberman.imag)
-                ]
-                for f in report.factors
-            ],
-        ),
+        _factor_table(report),
         (
             f"Excess electron density against the medium ({report.contrasts[0].medium:.1f} e/nm3), real part"
             if report.contrasts
@@ -142,6 +131,27 @@ def _tables(report: CheckReport) -> list[tuple[str, list[str], list[list[str]]]]
         ("TEM and EDX", ["quantity", "value"], _other_rows(report)),
     ]
     return [t for t in tables if t[2]]
+
+
+def _factor_table(report: CheckReport) -> tuple[str, list[str], list[list[str]]]:
+    """Title, column names and rows of the factors; a column for measured ones where there are any."""
+    asaxs = report.recipe.asaxs if report.recipe is not None else None
+    if asaxs is None:
+        return "", [], []
+    used = (
+        asaxs.factors if isinstance(asaxs.factors, str) else f"{asaxs.factors.file} is used for its element, chantler"
+    )
+    names = ["chantler", "cromer_liberman"]
+    if any(f.measured is not None for f in report.factors):
+        names.append("measured")
+    columns = [f"{sign} {n.replace('_', '-')}" for sign in ("f'", "f''") for n in names]
+    rows = []
+    for f in report.factors:
+        values: list[complex | None] = [getattr(f, n) for n in names]
+        cells = ["-" if v is None else f"{v.real:.3f}" for v in values]
+        cells += ["-" if v is None else f"{v.imag:.3f}" for v in values]
+        rows.append([f"{f.energy_kev:.4f}", f.element, *cells])
+    return f"f' and f'' in electrons ({used} is used)", ["energy (keV)", "element", *columns], rows
 
 
 def _notes(report: CheckReport) -> list[str]:

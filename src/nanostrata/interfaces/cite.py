@@ -249,9 +249,10 @@ def _factor_references(summary: Mapping[str, Any]) -> set[str]:
     if factors is None:
         return set()
     other = look_up(summary, "profile.table_systematic_table")
-    tables = {t for t in (factors, other) if isinstance(t, str)}
+    # "chantler + measured Zn": the table still gives the other elements
+    tables = {t.split(" + ")[0] for t in (factors, other) if isinstance(t, str)}
     used: set[str] = set()
-    if "chantler" in tables:
+    if "chantler" in tables or isinstance(factors, Mapping):
         used |= {"chantler1995", "xraydb"}
     if "cromer-liberman" in tables:
         used |= {"cromer1981", "gemmi2022"}

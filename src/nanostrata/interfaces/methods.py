@@ -214,13 +214,18 @@ def _factors(w: _Writer) -> list[str]:
     factors = w.first("asaxs.factors", "recipe.asaxs.factors")
     if factors is None:
         return []
-    known = _table_words(w, str(factors))
+    table, _, measured = str(factors).partition(" + measured ")
+    if isinstance(factors, Mapping):  # no fit has told the name of the table
+        table, measured = "chantler", str(w.get("recipe.asaxs.edge")).split()[0]
+    known = _table_words(w, table)
     text = f"Scattering factors f′ and f″ are {f'those of {known}' if known else 'measured ones'}"
+    text += f", for {measured} measured ones" if measured else ""
     width = as_float(w.get("recipe.asaxs.energy_resolution_ev"))
     sentences = [text + (f", averaged over an energy resolution of {width:g} eV." if width > 0 else ".")]
-    other = _table_words(w, str(w.get("profile.table_systematic_table")))
+    other = _table_words(w, str(w.get("profile.table_systematic_table")).split(" + ")[0])
     if other:
-        sentences.append(f"The same fit with the factors of {other} shows their influence.")
+        which = " for the other elements" if measured else ""
+        sentences.append(f"The same fit with the factors of {other}{which} shows their influence.")
     form = w.cite("waasmaier1995")
     if form:
         sentences.append(

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nanostrata.domain import ScatteringCurve, SizeDistribution
-from nanostrata.errors import NanostrataError
+from nanostrata.domain import Origin, ScatteringCurve, SizeDistribution
+from nanostrata.errors import DataError, NanostrataError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline import gather
 from nanostrata.pipeline.propose import energy_from_name
@@ -43,12 +43,13 @@ class FileRow:
 
 @dataclass(frozen=True, kw_only=True)
 class FactorRow:
-    """f' and f'' of one element at one energy from both tables, electrons."""
+    """f' and f'' of one element at one energy from both tables, and as measured where it is, electrons."""
 
     element: str
     energy_kev: float
     chantler: complex
     cromer_liberman: complex
+    measured: complex | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,7 @@ def inspect_project(path: Path) -> CheckReport:
     read_problems: list[str] = []
     curves = gather.read_curves(recipe, read_problems, notes).curves
     saxs = gather.read_saxs(recipe, read_problems)
+    measured = gather.read_factors(recipe, read_problems, notes)
     sizes = gather.read_sizes(recipe, read_problems, notes)
     composition, mean_x = gather.read_composition(recipe, solid, read_problems, notes)
     # files that do not exist were named with their line before; their readers need not say it again
@@ -124,7 +126,7 @@ def inspect_project(path: Path) -> CheckReport:
     warnings = [*_about_energies(recipe, energies), *seen, *_against_tem(recipe, minima, sizes)]
     return CheckReport(
         recipe=recipe,
-        files=(*(_curve_row(_role(recipe), c) for c in curves), *_other_rows(saxs, sizes, composition)),
+        files=(*(_curve_row(_role(recipe), c) for c in curves), *_other_rows(saxs, measured, sizes, composition)),
         factors=factors,
         contrasts=contrasts,
         minima=minima,
@@ -158,10 +160,10 @@ def _curve_row(role: str, c: ScatteringCurve) -> FileRow:
     )  # fmt: skip
 
 
-def _other_rows(saxs: ScatteringCurve | None, sizes: Any, composition: Any) -> list[FileRow]:
+def _other_rows(saxs: ScatteringCurve | None, factors: Origin | None, sizes: Any, composition: Any) -> list[FileRow]:
     rows = [] if saxs is None else [_curve_row("saxs", saxs)]
-    for role, thing in (("tem", sizes), ("edx", composition)):
-        origin: Any = thing.origin if thing is not None else None
+    origins = [(role, getattr(thing, "origin", None)) for role, thing in (("tem", sizes), ("edx", composition))]
+    for role, origin in [("factors", factors), *origins]:
         if origin is not None and origin.file:
             rows.append(
                 FileRow(
@@ -191,16 +193,22 @@ def _physics(
         return (), ()
     from nanostrata.tables.factors import load_factors
 
+    try:
+        chosen, _ = gather.factor_tables(recipe)
+    except DataError:
+        return (), ()  # the file of factors is among the problems
     resolution = recipe.asaxs.energy_resolution_ev
     chantler, other = (load_factors(n, energy_resolution_ev=resolution) for n in ("chantler", "cromer-liberman"))
-    chosen = chantler if recipe.asaxs.factors == "chantler" else other
+    energies = [e for e in energies if all(m.energy_kev[0] <= e <= m.energy_kev[-1] for m in chosen.measured)]
+    own = {m.element for m in chosen.measured}
     factors = tuple(
         FactorRow(
-            element=e, energy_kev=kev, chantler=chantler.anomalous(e, kev), cromer_liberman=other.anomalous(e, kev)
+            element=e, energy_kev=kev, chantler=chantler.anomalous(e, kev), cromer_liberman=other.anomalous(e, kev),
+            measured=chosen.anomalous(e, kev) if e in own else None,
         )
         for kev in energies
         for e in solid.elements
-    )
+    )  # fmt: skip
     medium = solid.medium.electron_density_e_nm3
     contrasts = []
     for kev in energies:

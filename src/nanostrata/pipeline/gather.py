@@ -34,6 +34,7 @@ class Inputs(Domain):
     left_out : one sentence for each entry that is missing
     subtract : for each curve, fitted backgrounds: (values on the curve's q, scale, its sigma)
     saxs : the curve for the shape, or None
+    factors : where measured f' and f'' come from, or None
     sizes, composition : from TEM and EDX, or None
     composition_x : mean x per site and its sigma from EDX, or None
     notes : sentences about what was converted, dropped or assumed
@@ -44,6 +45,7 @@ class Inputs(Domain):
     left_out: tuple[str, ...]
     subtract: tuple[tuple[tuple[FloatArray, float, float], ...], ...]
     saxs: ScatteringCurve | None
+    factors: Origin | None
     sizes: SizeDistribution | None
     composition: Composition | None
     composition_x: tuple[float, float] | None
@@ -68,18 +70,49 @@ def materials(recipe: Recipe) -> SolidSolution | None:
 
 
 def factor_tables(recipe: Recipe) -> tuple[FactorTable, FactorTable | None]:
-    """Return the chosen table of f', f'' and the second opinion."""
-    from nanostrata.tables.factors import load_factors
+    """Return the chosen table of f', f'' and the second opinion.
+
+    Measured factors of the resonant element stand in both: the second opinion is one on the other elements then.
+
+    Raises
+    ------
+    DataError
+        When measured factors cannot be read.
+    """
+    from nanostrata.io.factor_file import read_measured_factors
+    from nanostrata.tables.factors import TABLES, load_factors, with_measured
 
     assert recipe.asaxs is not None
-    chosen = recipe.asaxs.factors
-    resolution = recipe.asaxs.energy_resolution_ev
-    if isinstance(chosen, str):
-        other = "cromer-liberman" if chosen == "chantler" else "chantler"
-        return load_factors(chosen, energy_resolution_ev=resolution), load_factors(
-            other, energy_resolution_ev=resolution
-        )
-    raise RecipeError("asaxs.factors: tables from files are read by pipeline.gather.measured_factors")
+    asaxs = recipe.asaxs
+    first = asaxs.factors if isinstance(asaxs.factors, str) else "chantler"
+    names = (first, *(name for name in TABLES if name != first))
+    chosen, other = (load_factors(name, energy_resolution_ev=asaxs.energy_resolution_ev) for name in names)
+    if isinstance(asaxs.factors, str):
+        return chosen, other
+    assert asaxs.edge is not None
+    found, _ = read_measured_factors(recipe.root / asaxs.factors.file, asaxs.edge)
+    columns = (found.energy_kev, found.f_prime, found.f_double_prime)
+    return with_measured(chosen, found.element, *columns), with_measured(other, found.element, *columns)
+
+
+def read_factors(recipe: Recipe, problems: list[str], notes: list[str]) -> Origin | None:
+    """Read measured factors and say aloud where those of the other elements come from; None without such a file."""
+    if recipe.asaxs is None or isinstance(recipe.asaxs.factors, str):
+        return None
+    from nanostrata.io.factor_file import read_measured_factors
+
+    assert recipe.asaxs.edge is not None
+    try:
+        _, origin = read_measured_factors(recipe.root / recipe.asaxs.factors.file, recipe.asaxs.edge)
+    except NanostrataError as error:
+        problems += error.problems
+        return None
+    said = [*origin.notes, "f' and f'' of all other elements are Chantler's"]
+    if recipe.asaxs.energy_resolution_ev > 0:
+        said.append("energy_resolution_ev acts on the other elements only: measured factors carry their own resolution")
+    origin = replace(_origin_as_written(origin, recipe), notes=as_written(said, recipe))
+    notes += origin.notes
+    return origin
 
 
 def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
@@ -94,6 +127,7 @@ def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
     notes: list[str] = []
     read = read_curves(recipe, problems, notes)
     saxs = read_saxs(recipe, problems)
+    factors = read_factors(recipe, problems, notes)
     sizes = read_sizes(recipe, problems, notes)
     composition, composition_x = read_composition(recipe, solid, problems, notes)
     from nanostrata.pipeline.usable import unusable
@@ -107,6 +141,7 @@ def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
         left_out=tuple(read.left_out),
         subtract=tuple(read.subtract),
         saxs=saxs,
+        factors=factors,
         sizes=sizes,
         composition=composition,
         composition_x=composition_x,

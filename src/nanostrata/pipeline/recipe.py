@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from nanostrata.errors import RecipeError
-from nanostrata.pipeline.recipe_curves import Asaxs, Contrasts, Saxs
+from nanostrata.pipeline.recipe_curves import Asaxs, Contrasts, FactorFile, Saxs
 from nanostrata.pipeline.recipe_tables import (
     SUPPORTED_PROFILES,
     Atoms,
@@ -116,6 +116,8 @@ class Recipe(Table):
                     ((name, "curves", i, "background_files", k, "file"), b.file)
                     for k, b in enumerate(c.background_files)
                 ]
+        if self.asaxs is not None and isinstance(self.asaxs.factors, FactorFile):
+            out.append((("asaxs", "factors", "file"), self.asaxs.factors.file))
         for part in ("core", "shell"):
             material = getattr(self.materials, part, None)
             if material is not None and material.lattice.cif:

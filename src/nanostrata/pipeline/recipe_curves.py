@@ -9,7 +9,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from nanostrata.errors import NanostrataError
 from nanostrata.pipeline.recipe_tables import Table
 
-__all__ = ["Asaxs", "AsaxsCurve", "BackgroundFile", "ContrastCurveTable", "Contrasts", "Saxs", "Slit"]
+__all__ = [
+    "Asaxs", "AsaxsCurve", "BackgroundFile", "ContrastCurveTable", "Contrasts", "FactorFile", "Saxs", "Slit",
+]  # fmt: skip
 
 Energy: TypeAlias = Annotated[float | None, Field(description="a photon energy in keV, 1 to 200")]
 
@@ -118,14 +120,20 @@ def _refuse_same_curve(curves: tuple[Any, ...]) -> None:
             )
 
 
+class FactorFile(Table):
+    """``factors = { file = ... }``: measured f' and f'' of the element of ``edge``."""
+
+    file: str = Field(description="the name of a table energy, f', f'', in quotes")
+
+
 class Asaxs(_CurveTable):
     """``[asaxs]``."""
 
     edge: str | None = Field(default=None, description='an absorption edge such as "Zn K" or "Pb L3"')
-    factors: Literal["chantler", "cromer-liberman"] = Field(
-        default="chantler", description='"chantler" or "cromer-liberman"'
+    factors: Literal["chantler", "cromer-liberman"] | FactorFile = Field(
+        default="chantler", description='"chantler", "cromer-liberman" or { file = "f1f2.dat" }'
     )
-    energy_resolution_ev: float = Field(default=0.0, ge=0, le=100, description="one standard deviation in eV, 0 to 100")
+    energy_resolution_ev: float = Field(default=0.0, ge=0, le=50, description="one standard deviation in eV, 0 to 50")
     background: Literal["none", "constant", "constant+power"] = Field(
         default="constant", description='"none", "constant" or "constant+power"'
     )
@@ -136,10 +144,10 @@ class Asaxs(_CurveTable):
     @field_validator("factors", mode="before")
     @classmethod
     def _factors(cls, v: Any) -> Any:
-        if isinstance(v, dict):
-            kind = ", ".join(str(k) for k in v)
+        if isinstance(v, dict) and "absorption" in v:
             raise ValueError(
-                f'{{ {kind} = ... }} is not built yet in this version; write "chantler" or "cromer-liberman"'
+                '{ absorption = ... } is not built yet in this version; write "chantler", "cromer-liberman" or '
+                "{ file = \"f1f2.dat\" } with the columns energy, f', f''"
             )
         return v
 
@@ -160,6 +168,12 @@ class Asaxs(_CurveTable):
     def _different(cls, v: tuple[AsaxsCurve, ...]) -> tuple[AsaxsCurve, ...]:
         _refuse_same_curve(v)
         return v
+
+    @model_validator(mode="after")
+    def _whose_factors(self) -> Asaxs:
+        if isinstance(self.factors, FactorFile) and self.edge is None:
+            raise ValueError('edge missing; factors from a file are those of its element: write edge = "Zn K"')
+        return self
 
 
 class ContrastCurveTable(_CurveBase):

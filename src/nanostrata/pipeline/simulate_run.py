@@ -53,8 +53,9 @@ def simulate_run(
     plan = load_truth(truth_file)
     campaign, table_name = _simulate(plan, seed, progress)
     out.mkdir(parents=True, exist_ok=True)
-    for name in _cif_files(plan.project):
+    for name in _named_files(plan.project):
         if (truth_file.parent / name).resolve() != (out / name).resolve():
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(truth_file.parent / name, out / name)
     _write(out, plan, campaign, table_name)
     progress(f"wrote {out / 'project.toml'}")
@@ -92,9 +93,12 @@ def _simulate(plan: TruthFile, seed: int, progress: Callable[[str], None]) -> tu
     return campaign, factors.name
 
 
-def _cif_files(project: dict[str, Any]) -> list[str]:
+def _named_files(project: dict[str, Any]) -> list[str]:
+    """Files that the truth rests on and that the project needs, too: CIFs and measured factors."""
     lattices = [m.get("lattice") for m in project.get("materials", {}).values() if isinstance(m, dict)]
-    return [x["cif"] for x in lattices if isinstance(x, dict) and "cif" in x]
+    factors = project["asaxs"].get("factors")
+    measured = [factors["file"]] if isinstance(factors, dict) else []
+    return [x["cif"] for x in lattices if isinstance(x, dict) and "cif" in x] + measured
 
 
 def _write(out: Path, plan: TruthFile, campaign: Campaign, table_name: str) -> None:

@@ -127,8 +127,8 @@ def _inputs(r: Reconstruction) -> list[dict[str, Any]]:
                 "notes": list(o.notes),
             }
         )
-    for role, thing in (("tem", r.inputs.sizes), ("edx", r.inputs.composition)):
-        origin: Any = None if thing is None else thing.origin
+    others = [(n, getattr(t, "origin", None)) for n, t in (("tem", r.inputs.sizes), ("edx", r.inputs.composition))]
+    for role, origin in [("factors", r.inputs.factors), *others]:
         if origin is not None and origin.file:
             rows.append(
                 {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nanostrata.domain import ScatteringCurve
-from nanostrata.errors import NanostrataError
+from nanostrata.errors import DataError, NanostrataError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.propose import energy_from_name
 from nanostrata.pipeline.recipe import Recipe
@@ -76,6 +76,8 @@ def _near_edges(recipe: Recipe, solid: SolidSolution, energies: Sequence[float])
 
     try:
         check_energies(solid.elements, energies, factor_tables(recipe)[0])
+    except DataError:
+        return []  # what is wrong with a file of factors was said when it was read
     except NanostrataError as error:
         return [f"{recipe.file}: asaxs.curves: {p}" for p in error.problems]
     return []
