@@ -164,6 +164,24 @@ def run(
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="folders of finished runs")],
+    out: Annotated[Path, typer.Option(help="folder of the comparison")] = Path("nanostrata-compare"),
+    common_error: Annotated[
+        float, typer.Option(metavar="REL", help="relative error of the diffusivity that all samples share")
+    ] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Show samples side by side.
+
+    Profiles, sizes, diffusivities and activation energy with intervals, mismatch, coverage, and what differs.
+    """
+    from nanostrata.interfaces.compare import compare_folders
+
+    compare_folders(runs, out=out, common_relative_error=common_error, as_json=as_json)
+
+
+@app.command()
 def simulate(
     truth: Annotated[Path | None, typer.Argument(metavar="TRUTH", help="project file plus [truth]")] = None,
     out: Annotated[Path | None, typer.Option(help="folder for the measurements")] = None,

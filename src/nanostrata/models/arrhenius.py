@@ -162,7 +162,12 @@ def fit_arrhenius(
     labels = tuple(s.label for s in samples)
     temperature = np.array([s.temperature_k for s in samples])
     if len(samples) < 2:
-        return _no_line(labels, "a single sample has a diffusivity" if labels else "no sample has a diffusivity")
+        return _no_line(
+            labels,
+            "a single sample has a diffusivity at a known temperature"
+            if labels
+            else "no sample has one at a known temperature",
+        )
     if np.ptp(temperature) < _EQUAL_K:
         return _no_line(labels, f"all samples grew at {samples[0].temperature_c:g} °C; a second temperature is needed")
     y = np.log([s.diffusivity_cm2_s for s in samples])
