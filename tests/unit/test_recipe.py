@@ -14,7 +14,29 @@ import pytest
 from pydantic import BaseModel
 
 from nanostrata.errors import RecipeError
-from nanostrata.pipeline.recipe import Recipe, load_recipe, parse_recipe, read_recipe
+from nanostrata.pipeline.recipe import NOT_BUILT_TABLES, Recipe, load_recipe, parse_recipe, read_recipe
+from nanostrata.pipeline.recipe_curves import (
+    Asaxs,
+    AsaxsCurve,
+    BackgroundFile,
+    ContrastCurveTable,
+    Contrasts,
+    FactorFile,
+    Saxs,
+    Slit,
+)  # fmt: skip
+from nanostrata.pipeline.recipe_tables import (
+    Atoms,
+    Edx,
+    Growth,
+    Lattice,
+    Materials,
+    MaterialTable,
+    MediumTable,
+    Particle,
+    Sample,
+    Tem,
+)  # fmt: skip
 from nanostrata.pipeline.recipe_text import TomlText
 
 DEMO = Path(str(files("nanostrata"))) / "data" / "demo" / "thick" / "project.toml"
@@ -157,6 +179,7 @@ def test_what_the_contract_has_and_this_version_has_not_is_refused_by_name() -> 
         ('factors = "chantler"', 'factors = { absorption = "zn.xdi" }'),
         ('diameters = "tem_diameters.csv"', 'image = "tem.png"\nnm_per_pixel = 0.1'),
         ("[growth]", "[atoms]\nparticles = 20\n[growth]"),
+        ('scale = "common"', 'scale = "absolute"'),
         ("[growth]", "[waxs]\nfile = 'w'\n[growth]"),
         ("[growth]", "[shape]\nruns = 20\n[growth]"),
     ):
@@ -220,15 +243,6 @@ def test_files_are_listed_once_in_the_order_of_use() -> None:
     assert names[-3:] == ["saxs.dat", "tem_diameters.csv", "edx.csv"]
 
 
-def _keys(model: type[BaseModel]) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        if field.exclude:
-            continue
-        yield name
-        for nested in _models(field.annotation):
-            yield from _keys(nested)
-
-
 def _models(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
@@ -236,11 +250,89 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         yield from _models(part)
 
 
-def test_every_key_is_documented() -> None:
+SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
+    "`[sample]`": (Sample, MediumTable),
+    "`[particle]`": (Particle,),
+    "`[materials.core]`, `[materials.shell]`": (MaterialTable, Lattice),
+    "`[asaxs]`": (Asaxs, AsaxsCurve, BackgroundFile, FactorFile, Slit),
+    "`[saxs]`": (Saxs,),
+    "`[tem]`": (Tem,),
+    "`[edx]`": (Edx,),
+    "`[growth]`": (Growth,),
+    "`[atoms]`": (Atoms,),
+    "Given contrasts": (Contrasts, ContrastCurveTable),
+}
+"""Heading of the documentation -> what it must name, all of it."""
+
+
+def _section(title: str) -> str:
     text = DOCS.read_text(encoding="utf-8")
-    documented = set(re.findall(r"`([a-z_0-9]+)`", text)) | set(re.findall(r"`\[([a-z]+)\]`", text))
-    missing = {k for k in _keys(Recipe) if k not in documented}
+    (found,) = re.findall(rf"^##+ {re.escape(title)}\n(.*?)(?=^##|\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def _rows(title: str) -> Iterator[tuple[list[str], str]]:
+    """Keys and default of each row of the tables of a section."""
+    for row in re.findall(r"^\| (`.*)\|$", _section(title), flags=re.MULTILINE):
+        keys, default = row.split(" | ")[:2]
+        yield re.findall(r"`([a-z_0-9]+)`", keys), default
+
+
+def test_every_table_has_its_section() -> None:
+    models = {m for models in SECTIONS.values() for m in models}
+    tables = {m for field in Recipe.model_fields.values() if not field.exclude for m in _models(field.annotation)}
+    assert tables - {Materials} <= models
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_every_key_is_documented_where_it_belongs(title: str) -> None:
+    documented = set(re.findall(r"`([a-z_0-9]+)`", _section(title)))
+    refused = {"image"}  # stands in the list of what is not built
+    missing = {k for m in SECTIONS[title] for k in m.model_fields if k not in documented} - refused
     assert not missing
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_every_documented_key_is_one_with_its_default(title: str) -> None:
+    models = SECTIONS[title]
+    for keys, default in _rows(title):
+        for key in keys:
+            fields = [m.model_fields[key] for m in models if key in m.model_fields]
+            assert fields, f"{title} does not know {key}"
+            stated = re.fullmatch(r'"(.*)"|(true|false)|(-?[\d.]+)', default)
+            if default == "needed":
+                assert fields[0].is_required(), key
+            elif stated is not None:
+                assert fields[0].default == tomllib.loads(f"x = {default}")["x"], key
+            elif default in ("none", "all", "from the file", "the core's", "the only one"):
+                assert fields[0].default in (None, ()), key
+
+
+def test_what_is_refused_by_name_is_listed() -> None:
+    listed = _section("Not built in this version")
+    assert all(f"`[{name}]`" in listed for name in (*NOT_BUILT_TABLES, "truth"))
+    for name in re.findall(r"`\[([a-z]+)\]`;? ?", listed.split("`shells")[0]):
+        (said,) = problems_of(TEXT + f"\n[{name}]\nx = 1\n")
+        assert "not built yet" in said or "nanostrata simulate" in said
+
+
+def test_contrasts_refuse_what_their_fit_would_ignore() -> None:
+    text = """
+        [particle]
+        profile = "homogeneous"
+        size = "fixed"
+        [tem]
+        mean_diameter_nm = 4.0
+        std_diameter_nm = 0.4
+        particles = 100
+        [contrasts]
+        curves = [{ file = "a", core = 1.0, medium = 6.4, background_files = [{ file = "b" }, { file = "c", scale = "fit" }] }]
+    """
+    said = problems_of(text)
+    assert len(said) == 2
+    assert "particle.size" in said[0]
+    assert "contrasts.curves[0].background_files[1].scale" in said[1]
+    assert parsed(text.replace('"fixed"', '"fit"').replace('scale = "fit"', "scale = 0.9")).contrasts is not None
 
 
 def test_the_documentations_example_loads() -> None:

@@ -25,7 +25,6 @@ _BODIES = {"sphere": "spheres", "prolate": "prolate spheroids", "oblate": "oblat
 _SCALES = {
     "common": "one scale for all energies, with a factor per energy known to {u}",
     "per_energy": "a free scale for each energy",
-    "absolute": "the absolute scale of the data, known to {u}",
 }
 _BACKGROUNDS = {
     "constant": ", and a constant background for each energy",

@@ -42,7 +42,7 @@ lattice = {{ structure = "wurtzite", a_nm = 0.400, c_nm = 0.655 }}
 edge = "Zn K"                     # TO FILL: the edge that the energies approach
 factors = "chantler"              # or "cromer-liberman", or a table energy, f', f'' of the edge: {{ file = "f1f2.dat" }}
 # energy_resolution_ev = 1.5      # one standard deviation of the beam's energy
-# scale = "common"                # "common" | "per_energy" | "absolute"
+# scale = "common"                # "common" | "per_energy"
 # scale_uncertainty = 0.015       # one standard deviation per energy
 # background = "constant"         # "none" | "constant" | "constant+power"
 # q_range_inv_nm = [0.5, 4.5]     # used for every curve

@@ -265,9 +265,6 @@ def _look_at(recipe: Recipe, curves: Sequence[ScatteringCurve]) -> tuple[tuple[M
         if minimum is not None:
             where = {"q_inv_nm": minimum.q_inv_nm, "sigma_inv_nm": minimum.sigma_inv_nm}
             rows.append(MinimumRow(label=curve.label, energy_kev=curve.energy_kev, **where))
-        if table.scale == "absolute" and curve.intensity_unit != "1/cm":
-            text = f'{curve.origin.file}: scale = "absolute" needs 1/cm, and the file does not say that it is'
-            warnings.append(("absolute_scale", text))
     same_scale = recipe.asaxs is not None and table.scale == "common"
     warnings += [(s.code, s.message) for s in sisters_agree(curves, same_scale=same_scale) if s.code != "q_unit"]
     return tuple(rows), warnings

@@ -89,6 +89,15 @@ class Recipe(Table):
             )
         if self.particle.shape != "sphere":
             problems.append('particle.shape: with [contrasts] only "sphere" is built in this version')
+        if self.particle.size == "fixed":
+            problems.append('particle.size: with [contrasts] only "fit" is built in this version')
+        problems += [
+            f'contrasts.curves[{i}].background_files[{k}].scale: with [contrasts] "fit" is not built yet in this '
+            "version; write a number"
+            for i, c in enumerate(contrasts.curves)
+            for k, b in enumerate(c.background_files)
+            if b.scale == "fit"
+        ]
         if self.particle.profile == "core_shell":
             problems += [
                 f'contrasts.curves[{i}].shell: missing; profile = "core_shell" needs a number or "fit"'

@@ -92,9 +92,7 @@ class Slit(Table):
 
 
 class _CurveTable(Table):
-    scale: Literal["common", "per_energy", "absolute"] = Field(
-        default="common", description='"common", "per_energy" or "absolute"'
-    )
+    scale: Literal["common", "per_energy", "absolute"] = Field(default="common", description='"common" or "per_energy"')
     scale_uncertainty: float = Field(
         default=0.015, gt=0, le=1, description="a relative standard deviation, above 0, up to 1"
     )
@@ -102,6 +100,13 @@ class _CurveTable(Table):
     mask_inv_nm: Masks = ()
     smearing: Literal["none", "dq"] | Slit = Field(default="none", description='"none", "dq" or { slit_inv_nm = ... }')
     on_bad_points: Literal["stop", "drop"] = Field(default="stop", description='"stop" or "drop"')
+
+    @field_validator("scale")
+    @classmethod
+    def _relative(cls, v: str) -> str:
+        if v == "absolute":
+            raise ValueError('"absolute" is not built yet in this version; write "common" (one scale, fitted)')
+        return v
 
     @field_validator("q_range_inv_nm", "mask_inv_nm")
     @classmethod
