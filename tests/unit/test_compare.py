@@ -202,7 +202,8 @@ def test_three_runs_test_the_line(tmp_path: Path) -> None:
     result = compare_runs(paths, tmp_path / "out", render=render_compare)
     assert result.summary["activation_energy_kj_mol"]["value"] == pytest.approx(20, rel=1e-6)
     assert result.summary["arrhenius"]["degrees_of_freedom"] == 1
-    assert "in 1 other pair no difference was found" in texts(result)
+    assert "x of the outermost shell differs in 2 of 3 pairs of samples" in texts(result)
+    assert "No difference was found between synthetic b and synthetic c." in texts(result)
     pairs = {(d["first"], d["second"]) for d in result.summary["differences"]}
     assert len(pairs) == 3
 
@@ -356,3 +357,25 @@ def test_a_second_comparison_leaves_nothing_of_the_first(tmp_path: Path) -> None
 def test_reading_a_folder_without_comparison_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"comparison\.json"):
         read_comparison(tmp_path)
+
+
+def test_smooth_profiles_are_drawn_from_their_bands_and_the_difference_is_said(tmp_path: Path) -> None:
+    paths = [write_run(tmp_path / n, summary(f"synthetic {n}")) for n in ("a", "b")]
+    content = json.loads((paths[1] / "summary.json").read_text(encoding="utf-8"))
+    content["profile"]["family"] = "smooth"
+    (paths[1] / "summary.json").write_text(json.dumps(content), encoding="utf-8")
+    for path in paths:
+        (path / "tables").mkdir()
+        rows = [
+            f"{r},{x - 0.1},{x - 0.05},{x},{x + 0.05},{x + 0.1},{x}"
+            for r, x in zip(np.linspace(0, 1.95, 40), np.linspace(0, 0.6, 40), strict=True)
+        ]
+        (path / "tables" / "profile_bands.csv").write_text(
+            "\n".join(["r_nm,lo95,lo68,median,hi68,hi95,truth", *rows]) + "\n", encoding="utf-8"
+        )
+    result = compare_runs(paths, tmp_path / "out", render=render_compare)
+    assert "different_family" in {w["code"] for w in result.summary["warnings"]}
+    bands = rows_of(result, "profile_bands")
+    assert len(bands) == 80
+    assert float(bands[0]["depth_nm"]) == pytest.approx(1.95)
+    assert 'id="figure-profiles"' in (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")

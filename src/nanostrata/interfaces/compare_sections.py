@@ -80,7 +80,12 @@ def _figure(run: RunFolder, figures: Mapping[str, str], name: str, caption: str)
 def findings_html(run: RunFolder) -> str:
     """Findings with the keys of their numbers in words."""
     worded = [
-        {**f, "numbers": {_WORDS.get(k, k): v for k, v in (f.get("numbers") or {}).items()}}
+        {
+            **f,
+            "numbers": {
+                _WORDS.get(k, k.replace("p_holm: ", "corrected p of ")): v for k, v in (f.get("numbers") or {}).items()
+            },
+        }
         for f in run.get("findings") or []
     ]
     return findings_list(

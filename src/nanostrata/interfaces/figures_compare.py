@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,17 +88,7 @@ def _profile(axes: Any, run: RunFolder, table: Table, style: CurveStyle, *, dept
         bands is not None and len(bands) > 0 and bands.text("family")[0] not in ("shells", "core_shell", "homogeneous")
     )
     if smooth and bands is not None:
-        place = bands.floats("depth_nm") if depth else bands.floats("r_nm")
-        for level, alpha in ((95, 0.13), (68, 0.25)):
-            axes.fill_between(
-                place,
-                bands.floats(f"lo{level}"),
-                bands.floats(f"hi{level}"),
-                color=style.colour,
-                alpha=alpha,
-                linewidth=0,
-            )
-        axes.plot(place, bands.floats("median"), color=style.colour, linewidth=2, linestyle=dash)
+        _smooth(axes, bands, edges, informed, style, dash, depth=depth)
     else:
         _steps(axes, table, at, informed, style, dash)
     handles = [_line_handle(style, dash)]
@@ -105,6 +96,27 @@ def _profile(axes: Any, run: RunFolder, table: Table, style: CurveStyle, *, dept
         place = bands.floats("depth_nm") if depth else bands.floats("r_nm")
         handles.append(truth_line(axes, place, bands.floats("truth"), label="truth (simulated)"))
     return handles
+
+
+def _smooth(
+    axes: Any, bands: Table, edges: FloatArray, informed: Any, style: CurveStyle, dash: Any, *, depth: bool
+) -> None:
+    """Bands and curve shell by shell; where the data do not inform the shell they are paler and dotted."""
+    radius = bands.floats("r_nm")
+    place = bands.floats("depth_nm") if depth else radius
+    shell = np.clip(np.searchsorted(edges, radius, side="right") - 1, 0, len(informed) - 1)
+    known = informed[shell]
+    starts = [0, *(np.flatnonzero(np.diff(known)) + 1), len(radius)]
+    for a, b in pairwise(starts):
+        part = slice(a, min(b + 1, len(radius)))  # up to the first point of the next stretch, so that no gap is left
+        pale = 1.0 if known[a] else 0.4
+        for level, alpha in ((95, 0.13), (68, 0.27)):
+            low, high = bands.floats(f"lo{level}")[part], bands.floats(f"hi{level}")[part]
+            axes.fill_between(place[part], low, high, color=style.colour, alpha=alpha * pale, linewidth=0)
+        axes.plot(
+            place[part], bands.floats("median")[part], color=style.colour, linewidth=2.2 if known[a] else 1.2,
+            linestyle=dash if known[a] else (0, (1, 2)),
+        )  # fmt: skip
 
 
 def _steps(axes: Any, table: Table, at: FloatArray, informed: Any, style: CurveStyle, dash: Any) -> None:
@@ -186,7 +198,7 @@ def forest(
     figure, box = inches(
         8.8, lines * (height + 0.62) + 0.75, bottom=0.72 + 0.22 * (len(styles) > 2), top=0.32, left=0.2
     )
-    grid = figure.add_gridspec(lines, columns, **box, wspace=0.14, hspace=0.85)
+    grid = figure.add_gridspec(lines, columns, **box, wspace=0.14, hspace=0.8 / height)
     truth = False
     for i, (table, title) in enumerate(panels):
         axes = figure.add_subplot(grid[i // columns, i % columns])

@@ -234,6 +234,7 @@ def _warnings(runs: Sequence[ComparedRun], arrhenius: ArrheniusResult) -> list[d
                 )  # fmt: skip
     for key, word in (
         ("recipe.materials", "materials, lattice constants or density errors"),
+        ("profile.family", "models of the profile"),
         ("preset", "presets"),
         ("software.version", "versions"),
     ):

@@ -72,14 +72,13 @@ def _differs(runs: Sequence[ComparedRun], q: Quantity, compared: Sequence[Differ
             f"({abs(d.z):.1f} standard deviations; {_p(d.p_holm)} after correction for {len(compared)} comparisons)."
         )
     else:
-        pairs = "; ".join(f"{d.first} and {d.second} ({abs(d.z):.1f} σ, {_p(d.p_holm)})" for d in differing)
-        same = len(mine) - len(differing)
+        d = max(differing, key=lambda d: abs(d.z))
         text = (
-            f"{_capital(q.name)} differs between {pairs}, corrected for {len(compared)} comparisons"
-            + (f"; in {same} other pair{'s' if same > 1 else ''} no difference was found" if same else "")
-            + f". {'; '.join(f'{label} {v}' for label, v in value.items())}."
+            f"{_capital(q.name)} differs in {len(differing)} of {len(mine)} pairs of samples, most between {d.first}, {value[d.first]}, and "
+            f"{d.second}, {value[d.second]}: {abs(d.z):.1f} standard deviations, {_p(d.p_holm)} after correction for {len(compared)} "
+            f"comparisons.{_not_between(mine)}"
         )
-    grade = "strong" if max(d.p_holm for d in differing) < 1e-3 else "moderate"
+    grade = "strong" if min(d.p_holm for d in differing) < 1e-3 else "moderate"
     improve = ""
     if q.weak and grade == "strong":
         grade, improve = "moderate", "an energy closer to the edge or smaller errors: the data inform this shell weakly"
@@ -112,10 +111,20 @@ def _also(runs: Sequence[ComparedRun], found: Sequence[Quantity], compared: Sequ
     ]
 
 
+def _not_between(mine: Sequence[Difference]) -> str:
+    same = [d for d in mine if not d.significant]
+    if not same:
+        return ""
+    if len(same) > 2:
+        return f" In {len(same)} pairs no difference was found."
+    return f" No difference was found between {_join([f'{d.first} and {d.second}' for d in same], 'nor between')}."
+
+
 def _numbers(differing: Sequence[Difference]) -> dict[str, float]:
-    if len(differing) == 1:
-        return {"difference": differing[0].difference, "sigma": differing[0].sigma, "p_holm": differing[0].p_holm}
-    return {f"p_holm: {d.first} / {d.second}": d.p_holm for d in differing}
+    """The largest difference of a quantity, and in how many pairs there is one."""
+    d = max(differing, key=lambda d: abs(d.z))
+    numbers = {"difference": d.difference, "sigma": d.sigma, "p_holm": d.p_holm}
+    return numbers if len(differing) == 1 else numbers | {"pairs": float(len(differing))}
 
 
 def _size(d: Difference, q: Quantity) -> str:
@@ -173,7 +182,7 @@ def _activation(a: ArrheniusResult) -> list[Finding]:
         return []
     value, (low, high) = line.activation_energy_kj_mol, line.interval_kj_mol(0.95)
     temperatures = sorted({p.temperature_c for p in a.points})
-    improve = "a third temperature, and growth times long or short enough to change the profile"
+    improve = f"{'a third temperature' if len(temperatures) < 3 else 'more temperatures'}, and smaller errors of the diffusivities"
     if not math.isfinite(value):
         text = f"No activation energy: {line.reason}."
         return [Finding(text=text, grade="not determined", numbers={}, improve="samples grown at other temperatures")]
@@ -253,10 +262,13 @@ def _definitions(a: ArrheniusResult) -> list[Finding]:
 
 def _rules(runs: Sequence[ComparedRun], scores: Sequence[Sequence[RuleScore]]) -> list[Finding]:
     said = []
-    for run, mine in zip(runs, scores, strict=True):
-        words = [f"{_RULES[s.rule]}: {s.verdict}" for s in mine]
-        if words:
-            said.append(f"{run.label}: {', '.join(words)}")
+    for rule, words in _RULES.items():
+        verdicts = {r.label: s.verdict for r, mine in zip(runs, scores, strict=True) for s in mine if s.rule == rule}
+        if len(verdicts) > 3:
+            counts = [(v, list(verdicts.values()).count(v)) for v in ("met", "not met", "not determined")]
+            said.append(f"{words}: {', '.join(f'{v} in {n}' for v, n in counts if n)} of {len(verdicts)} samples")
+        elif verdicts:
+            said.append(f"{words}: {', '.join(f'{v} in {label}' for label, v in verdicts.items())}")
     if not said:
         return []
     text = f"Design rules. {'; '.join(said)}. {CAVEAT}"
