@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from tests.recovery.campaign import CHANTLER, known, measure, solid
 
 from nanostrata.models.build_posterior import build_posterior
 from nanostrata.models.families import make_family
 from nanostrata.models.graded_particle import SizeRange, prepare
 from nanostrata.models.posterior import Posterior
-from tests.recovery.campaign import CHANTLER, known, measure, solid
 
 X = np.array([0.1, 0.15, 0.3, 0.6, 0.9])
 

@@ -20,6 +20,7 @@ class SizeDistribution(Domain):
     mean_sigma_nm, std_sigma_nm : one standard deviation of each (counting and reading error)
     n_counted : particles counted (0: stated without a number)
     aspect_ratio, aspect_sigma : unique axis over the other two, corrected for the sorting bias; None if unknown
+    aspect_std : spread of the aspect ratio from particle to particle; None if unknown
     diameters_nm : (n,) single readings, volume-equivalent; empty when only the numbers were given
     """
 
@@ -30,6 +31,7 @@ class SizeDistribution(Domain):
     n_counted: int = 0
     aspect_ratio: float | None = None
     aspect_sigma: float | None = None
+    aspect_std: float | None = None
     diameters_nm: FloatArray = field(default_factory=lambda: np.empty(0))
     origin: Origin = field(default_factory=Origin)
 

@@ -130,7 +130,7 @@ def run(
     preset: Annotated[Preset, typer.Option(help="time against certainty")] = Preset.standard,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="STAGE", help="read, profile, atoms, explain, report; repeat for several"),
+        typer.Option(metavar="STAGE", help="read, profile, atoms, verify, explain, report; repeat for several"),
     ] = None,
     seed: Seed = 1,
     workers: Annotated[int, typer.Option(min=1, help="processes; the answer does not depend on it")] = 1,

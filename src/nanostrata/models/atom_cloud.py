@@ -148,7 +148,10 @@ def pair_sums(
         weights = _node_weights(model, sizes)
         pair_histogram(model.positions_nm, species, weights, len(elements), step, histogram, engine=engine)
         own += self_terms(species, weights, len(elements))
-    squared, cross = _body_terms(models, elements, q) if medium_model == "body" else (np.empty(0), np.empty((0, 0)))
+    squared, cross = np.empty(0), np.empty((0, 0))
+    if medium_model == "body":
+        terms = _body_terms(models, elements, q)
+        squared, cross = terms[0].mean(axis=0), terms[1].mean(axis=0)
     return PairSums(
         elements=elements,
         site_size_nm2=sizes,
@@ -157,6 +160,45 @@ def pair_sums(
         body_squared=squared,
         body_cross=cross,
     )
+
+
+def particle_intensities(
+    models: Sequence[AtomicModel],
+    factors: FactorTable,
+    energies_kev: Sequence[float],
+    q_inv_nm: FloatArray,
+    medium_e_nm3: float,
+    b_factor_nm2: float = 0.0,
+    *,
+    medium_model: MediumModel = "body",
+    engine: Engine = "auto",
+) -> FloatArray:
+    """Orientation-averaged scattering of each particle by itself, (n_model, n_energy, n_q) electrons squared.
+
+    As :func:`scattering`, whose mean over the particles it gives; what does not depend on the particle is tabulated
+    once. One particle after the other, so that memory does not grow with their number.
+    """
+    q = np.asarray(q_inv_nm, dtype=np.float64)
+    elements = tuple(sorted({s for m in models for s in m.symbols} - {VACANCY}))
+    body = _body_terms(models, elements, q) if medium_model == "body" else None
+    f0 = {e: np.asarray(factors.f0(e, q)) for e in elements}
+    damping = np.exp(-b_factor_nm2 * (q / (4.0 * math.pi)) ** 2)
+    bare = {
+        energy: np.array([(f0[e] + factors.anomalous(e, energy)) * damping for e in elements])
+        for energy in energies_kev
+    }
+    out = np.empty((len(models), len(energies_kev), len(q)))
+    for i, model in enumerate(models):
+        sums = pair_sums([model], q, medium_model=None if body is not None else medium_model, engine=engine)
+        rows = [elements.index(e) for e in sums.elements]
+        medium = -medium_e_nm3 * np.exp(-np.outer(sums.site_size_nm2, q**2) / (4.0 * math.pi))
+        for k, energy in enumerate(energies_kev):
+            amplitudes = np.concatenate([bare[energy][rows], medium.astype(np.complex128)])
+            out[i, k] = intensity_from_pairs(sums.pairs, amplitudes)
+            if body is not None:
+                cross = (bare[energy].real * body[1][i]).sum(axis=0)
+                out[i, k] += medium_e_nm3**2 * body[0][i] - 2.0 * medium_e_nm3 * cross
+    return out
 
 
 def scattering(
@@ -238,7 +280,7 @@ def _node_weights(model: AtomicModel, sizes: FloatArray) -> FloatArray:
 def _body_terms(
     models: Sequence[AtomicModel], elements: tuple[str, ...], q: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    r"""Terms of homogeneous spheroids, unique axis z, averaged over the particles.
+    r"""Terms of homogeneous spheroids, unique axis z: < |V B|^2 > (n_model, n_q) and cross terms (n_model, n_e, n_q).
 
     The amplitude B of a body depends on the polar angle only, so that with its Legendre coefficients b_l(q)
     :math:`\langle B e^{i q r} \rangle = \sum_l b_l(q)\, i^l j_l(q r) P_l(\cos\theta_r)`, exact for all directions.
@@ -248,19 +290,21 @@ def _body_terms(
 
     mu, w = np.polynomial.legendre.leggauss(_MU_NODES)
     polynomials = [np.asarray(eval_legendre(order, mu)) for order in range(0, _MAX_ORDER + 1, 2)]
-    bodies = [_body_amplitude(m, q, mu) for m in models]
-    coefficients = [_even_coefficients(b, polynomials, w) for b in bodies]
+    coefficients, squared = [], np.empty((len(models), len(q)))
+    for i, model in enumerate(models):
+        body = _body_amplitude(model, q, mu)
+        coefficients.append(_even_coefficients(body, polynomials, w))
+        squared[i] = 0.5 * (body**2) @ w
     # one radius per atom, not pairs: twice the bin is as good
     step = 2.0 * BIN_TIMES_Q / max(float(q.max()), 1.0)
     n_bins = max(int(float(np.sqrt((m.positions_nm**2).sum(axis=1)).max()) / step) for m in models) + 3
-    squared = sum((0.5 * (b**2) @ w for b in bodies), np.zeros(len(q)))
-    cross = np.zeros((len(elements), len(q)))
+    cross = np.zeros((len(models), len(elements), len(q)))
     for k in range(max(len(c) for c in coefficients)):
         radial = _signed_bessel(2 * k, q, step, n_bins)
-        for model, c in zip(models, coefficients, strict=True):
+        for i, c in enumerate(coefficients):
             if k < len(c):
-                cross += c[k] * (_angular_histogram(model, elements, 2 * k, step, n_bins) @ radial)
-    return squared / len(models), cross / len(models)
+                cross[i] += c[k] * (_angular_histogram(models[i], elements, 2 * k, step, n_bins) @ radial)
+    return squared, cross
 
 
 def _body_amplitude(model: AtomicModel, q: FloatArray, mu: FloatArray) -> FloatArray:

@@ -40,7 +40,7 @@ class PriorKnowledge:
     scale: str = "common"
     scale_uncertainty: float = 0.015
     background: str = "constant"
-    shape_error: float = 0.01
+    shape_error: float = 0.005
     subtract: tuple[tuple[tuple[FloatArray, float, float], ...], ...] = ()
 
 
@@ -77,7 +77,9 @@ def build_posterior(
     # one curve, or no uncertainty: the factor would repeat the common scale
     scale_prior = tuple(Gaussian(mean=0.0, sd=0.0 if len(curves) == 1 else factor_sd) for _ in curves)
     log_scale0, laue = _first_scale(curves, particle, family, known)
-    templates = [t for i, c in enumerate(curves) for t in _templates(i, c, known, float(np.exp(log_scale0)) * laue[i])]
+    templates = [
+        t for i, c in enumerate(curves) for t in nuisance_templates(i, c, known, float(np.exp(log_scale0)) * laue[i])
+    ]
     return Posterior(
         particle=particle,
         family=family,
@@ -130,7 +132,11 @@ def _first_scale(
     return float(np.log(scale)), laue
 
 
-def _templates(index: int, curve: ScatteringCurve, known: PriorKnowledge, laue: float) -> list[Template]:
+def nuisance_templates(index: int, curve: ScatteringCurve, known: PriorKnowledge, laue: float) -> list[Template]:
+    """Return what is added to one curve with unknown height: constant, power law, measured backgrounds; see Template.
+
+    ``laue`` is the Laue scattering expected for the curve, in data units.
+    """
     out = []
     if known.background != "none":
         tail = curve.intensity[-max(3, len(curve) // 6) :]

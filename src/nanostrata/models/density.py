@@ -162,23 +162,29 @@ class SolidSolution(Domain):
         shell = core if self.shell is None else self.shell.sublattice_sites[which]
         return np.asarray((1.0 - x) * core + x * shell)
 
-    def laue_per_site(self, x: ArrayLike, factors: FactorTable, energy_kev: float) -> FloatArray:
+    def laue_per_site(
+        self, x: ArrayLike, factors: FactorTable, energy_kev: float, q_inv_nm: FloatArray | None = None
+    ) -> FloatArray:
         r"""Laue (monotonic diffuse) scattering of the random alloy per shared site, electrons squared.
 
         .. math:: L = \sum_{\text{sublattices}} m \left( \langle |f|^2 \rangle - |\langle f \rangle|^2 \right)
 
         with m the sites of a sublattice per shared site (1 in wurtzite, zinc blende, rock salt and metals), vacancies
         as f = 0, random occupation of each sublattice and no correlation between them (Warren, X-Ray Diffraction,
-        1969, chapter 12). Factors at q = 0: L is nearly flat in q, and falls with the square of f0(q). Ordered
-        end members (chalcopyrite) are counted as disordered: an upper bound.
+        1969, chapter 12). Without q the factors are those at q = 0; with q (n,) a last axis is added along which L
+        falls with the square of f0(q), by 8 % up to 4.5 1/nm. Ordered end members (chalcopyrite) are counted as
+        disordered: an upper bound.
         """
         x = np.asarray(x, dtype=np.float64)
+        if q_inv_nm is not None:
+            x = x[..., None] + np.zeros(len(q_inv_nm))
         total = np.zeros(x.shape)
         for which, occupation in enumerate(self.sublattices(x)):
             square, mean = np.zeros(x.shape), np.zeros(x.shape, dtype=np.complex128)
             for element, n in occupation.items():
-                f = atomic_number(element) + factors.anomalous(element, energy_kev)
-                square = square + n * abs(f) ** 2
+                thomson = atomic_number(element) if q_inv_nm is None else factors.f0(element, q_inv_nm)
+                f = thomson + factors.anomalous(element, energy_kev)
+                square = square + n * np.abs(f) ** 2
                 mean = mean + n * f
             total = total + square - np.abs(mean) ** 2 / self._sites(x, which)
         return total

@@ -87,6 +87,7 @@ class GradedParticle:
     q_inv_nm, curve_index : (p,) all data points and the curve that each belongs to
     core, shell : (p,) complex electrons per shared site of the two end members
     medium : (p,) electron density of the medium, e/nm^3
+    aspect_spread : relative standard deviation of the particles' aspect ratios
     """
 
     solid: SolidSolution
@@ -106,6 +107,7 @@ class GradedParticle:
     mu: FloatArray
     mu_weights: FloatArray
     scores: FloatArray
+    aspect_spread: float = 0.0
     engine: str = "numba"
 
     @property
@@ -124,17 +126,33 @@ class GradedParticle:
 
     def weights(self, mean_nm: float, std_nm: float, aspect: float = 1.0) -> FloatArray:
         """Weights of the nodes, (n_t,) nm^6."""
-        h = size_kernels.stretch(self.mu, aspect)
-        density = self.density(self.nodes[:, None] / h, mean_nm, std_nm)
-        return size_kernels.node_weights(self.nodes, density, h, self.mu_weights)
+        total = np.zeros(len(self.nodes))
+        for stretch, share in self._aspects():
+            h = size_kernels.stretch(self.mu, aspect * stretch)
+            density = self.density(self.nodes[:, None] / h, mean_nm, std_nm)
+            total += share * size_kernels.node_weights(self.nodes, density, h, self.mu_weights)
+        return total
+
+    def _aspects(self) -> list[tuple[float, float]]:
+        """Factors of the mean aspect ratio and their shares: a log-normal spread by three Gauss-Hermite nodes."""
+        if self.aspect_spread == 0.0 or self.shape == "sphere":
+            return [(1.0, 1.0)]
+        reach = math.sqrt(3.0) * self.aspect_spread
+        return [(math.exp(-reach), 1.0 / 6.0), (1.0, 2.0 / 3.0), (math.exp(reach), 1.0 / 6.0)]
 
     def weights_and_slopes(self, size: FloatArray) -> FloatArray:
         """Weights of the nodes and their derivatives by the size parameters, (1 + n_size, n_t)."""
         if self.engine == "numba" and self.kind != "tem":
-            rows = np.empty((1 + len(size), len(self.nodes)))
+            rows = np.zeros((1 + len(size), len(self.nodes)))
+            one = np.empty_like(rows)
             fill = gaussian_weights if self.kind == "gaussian" else lognormal_weights
             aspect = float(size[2]) if len(size) > 2 else 1.0
-            fill(self.nodes, self.mu, self.mu_weights, 0.5 * float(size[0]), 0.5 * float(size[1]), aspect, rows)
+            for stretch, share in self._aspects():
+                fill(
+                    self.nodes, self.mu, self.mu_weights, 0.5 * float(size[0]), 0.5 * float(size[1]), aspect * stretch, one
+                )  # fmt: skip
+                one[3:] *= stretch
+                rows += share * one
             rows[1:3] *= 0.5  # the parameters are diameters
             return rows
         stack = [self.weights(*size)]
@@ -192,8 +210,8 @@ class GradedParticle:
         powers = np.vander(x, LAUE_DEGREE + 1)
         slopes = np.zeros_like(powers)
         slopes[:, :-1] = powers[:, 1:] * np.arange(LAUE_DEGREE, 0, -1)
-        laue = (self.laue_poly @ (powers.T @ shares))[self.curve_index]
-        gx += (self.laue_poly @ (slopes.T * shares))[self.curve_index]
+        laue = self.laue_poly @ (powers.T @ shares)
+        gx += self.laue_poly @ (slopes.T * shares)
         mean, std = size[0], size[1]
         gt[:, :2] += (
             laue[:, None] * np.array([3 * mean**2 + 3 * std**2, 6 * mean * std]) / (mean**3 + 3 * mean * std**2)
@@ -211,6 +229,7 @@ def prepare(
     kind: SizeKind = "gaussian",
     shape: Shape = "sphere",
     readings_nm: FloatArray | None = None,
+    aspect_spread: float = 0.0,
     smearing: str | float = "none",
     atomic_form_factors: bool = True,
     laue: bool = True,
@@ -224,6 +243,7 @@ def prepare(
     fractions : (n_shell,) outer radii of the shells over the particle's
     sizes : range of sizes that the table must cover
     readings_nm : diameters for ``kind = "tem"``
+    aspect_spread : relative standard deviation of the aspect ratio from particle to particle (TEM), held fixed
     smearing : "none", "dq" (each curve's own dq) or the half-length of a slit, 1/nm
     atomic_form_factors : use f0(q) + f' + i f'' instead of Z + f' + i f'' (the golden tables use Z)
     laue : include the Laue scattering of the random alloy
@@ -242,7 +262,8 @@ def prepare(
         )
     if problems:
         raise RecipeError(*problems)
-    aspects = ASPECT_BOUNDS[shape]
+    reach = math.exp(math.sqrt(3.0) * aspect_spread) if shape != "sphere" else 1.0
+    aspects = (ASPECT_BOUNDS[shape][0] / reach, ASPECT_BOUNDS[shape][1] * reach)
     stretches = [float(s) for a in aspects for s in size_kernels.stretch(np.array([0.0, 1.0]), a)]
     nodes = _nodes(sizes, kind, min(stretches), max(stretches), max(float(c.q_inv_nm[-1]) for c in curves))
     columns, table = _tabulate(curves, nodes, fractions, smearing)
@@ -261,13 +282,14 @@ def prepare(
         core=core,
         shell=shell,
         medium=np.full(len(core), solid.medium.electron_density_e_nm3),
-        laue_poly=_laue_polynomials(curves, solid, factors, laue),
+        laue_poly=_laue_polynomials(curves, solid, factors, laue, atomic_form_factors),
         column=columns,
         nodes=nodes,
         table=table,
         mu=mu,
         mu_weights=w,
         scores=_scores(readings_nm),
+        aspect_spread=aspect_spread,
         engine=engine,
     )
 
@@ -324,18 +346,21 @@ def _numerators(
 
 
 def _laue_polynomials(
-    curves: Sequence[ScatteringCurve], solid: SolidSolution, factors: FactorTable, laue: bool
+    curves: Sequence[ScatteringCurve], solid: SolidSolution, factors: FactorTable, laue: bool, with_q: bool
 ) -> FloatArray:
-    """Laue scattering per volume against x as a polynomial for each curve, electrons squared per nm^3."""
-    if not laue:
-        return np.zeros((len(curves), LAUE_DEGREE + 1))
+    """Laue scattering per volume against x as a polynomial for each data point, electrons squared per nm^3."""
     grid = np.linspace(0.0, 1.0, 41)
-    rows = []
+    volume = solid.site_volume_nm3(grid)[:, None]
+    rows = [np.zeros((0, LAUE_DEGREE + 1))]
     for c in curves:
         assert c.energy_kev is not None
-        rows.append(
-            np.polyfit(
-                grid, solid.laue_per_site(grid, factors, c.energy_kev) / solid.site_volume_nm3(grid), LAUE_DEGREE
-            )
+        if not laue:
+            rows.append(np.zeros((len(c), LAUE_DEGREE + 1)))
+            continue
+        values = (
+            solid.laue_per_site(grid, factors, c.energy_kev, c.q_inv_nm)
+            if with_q
+            else solid.laue_per_site(grid, factors, c.energy_kev)[:, None]
         )
-    return np.stack(rows)
+        rows.append(np.broadcast_to(np.polyfit(grid, values / volume, LAUE_DEGREE).T, (len(c), LAUE_DEGREE + 1)))
+    return np.concatenate(rows)

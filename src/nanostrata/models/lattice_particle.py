@@ -14,6 +14,7 @@ from nanostrata.domain.base import IntArray
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.lattice_cut import block, bond_offsets, share_out, trim
 from nanostrata.models.lattice_cells import parse_direction, sublattice_count, unit_cell
+from nanostrata.tables.oxidation import usual_state
 
 if TYPE_CHECKING:
     from nanostrata.models.density import SolidSolution
@@ -75,7 +76,8 @@ def build_particle(
     AtomicModel
         Vacant sites are kept with the symbol "X". ``info`` holds ``diameter_nm`` (6 N_pairs v / pi)^(1/3) as achieved,
         ``aspect_ratio``, ``charge_e``, ``shell_fraction`` (share of shell material by sites, as built), ``structure``,
-        ``axis``, ``a_nm``, ``c_nm``, ``sites`` and ``vacancies``.
+        ``axis``, ``a_nm``, ``c_nm``, ``sites`` and ``vacancies``, and ``charge_unknown`` with the elements that have no
+        usual oxidation state and count as 0 in ``charge_e``, if there are any.
 
     Raises
     ------
@@ -117,6 +119,7 @@ def build_particle(
     on = sublattice[flat % len(basis)]
     symbols = _occupy(solid, x_site, np.minimum(s, 1.0), on, name, rng)
     volume = v_site / n_sub
+    charge, unknown = _charge(symbols, on)
     return AtomicModel(
         symbols=tuple(symbols),
         positions_nm=placed,
@@ -127,7 +130,7 @@ def build_particle(
         info={
             "diameter_nm": float((6.0 * volume.sum() / math.pi) ** (1.0 / 3.0)),
             "aspect_ratio": float(c / math.sqrt(a * b)),
-            "charge_e": float(_charge(symbols)),
+            "charge_e": float(charge),
             "shell_fraction": float(x_site.mean()),
             "structure": name,
             "axis": axis,
@@ -136,6 +139,7 @@ def build_particle(
             "c_nm": float(np.linalg.norm(cell[2])),
             "sites": len(symbols),
             "vacancies": int(np.count_nonzero(symbols == "X")),
+            **({"charge_unknown": " ".join(unknown)} if unknown else {}),
         },
     )
 
@@ -266,19 +270,14 @@ def _occupy(
     return symbols
 
 
-_CHARGE = {
-    "H": 1, "Li": 1, "Na": 1, "K": 1, "Rb": 1, "Cs": 1, "Cu": 1, "Ag": 1, "Au": 1, "Tl": 1,
-    "Be": 2, "Mg": 2, "Ca": 2, "Sr": 2, "Ba": 2, "Mn": 2, "Fe": 2, "Co": 2, "Ni": 2, "Zn": 2, "Cd": 2, "Hg": 2, "Pb": 2,
-    "B": 3, "Al": 3, "Ga": 3, "In": 3, "Sc": 3, "Y": 3, "La": 3, "Cr": 3, "Bi": 3,
-    "Ge": 4, "Sn": 4, "Ti": 4, "Zr": 4, "Hf": 4,
-    "O": -2, "S": -2, "Se": -2, "Te": -2, "N": -3, "P": -3, "As": -3, "Sb": -3, "F": -1, "Cl": -1, "Br": -1, "I": -1,
-}  # fmt: skip
-
-
-def _charge(symbols: StrArray) -> int:
-    """Sum of the usual oxidation states; 0 for a body without anions (metals)."""
-    names, n = np.unique(symbols, return_counts=True)
-    states = {str(k): _CHARGE.get(str(k), 0) for k in names}
-    if not any(v < 0 for v in states.values()):
-        return 0
-    return int(sum(states[str(k)] * int(v) for k, v in zip(names, n, strict=True)))
+def _charge(symbols: StrArray, on: IntArray) -> tuple[int, tuple[str, ...]]:
+    """Sum of the usual oxidation states, and the elements without one; 0 for a body of one kind of site (metals)."""
+    total, unknown = 0, []
+    for sublattice in range(int(on.max()) + 1 if len(on) and on.max() > 0 else 0):
+        names, n = np.unique(symbols[on == sublattice], return_counts=True)
+        for name, count in zip(names, n, strict=True):
+            state = 0 if name == "X" else usual_state(str(name), anion=sublattice == 1)
+            if state is None:
+                unknown.append(str(name))
+            total += (state or 0) * int(count)
+    return total, tuple(unknown)

@@ -85,7 +85,7 @@ class Posterior:
             matrix[self.particle.curve_index == t.curve, i] = t.values
         object.__setattr__(self, "template_matrix", matrix)
         n_curve = len(self.scale_prior)
-        object.__setattr__(self, "shape_modes", _shape_modes(self.particle.q_inv_nm, self.shape_error > 0))
+        object.__setattr__(self, "shape_modes", shape_modes(self.particle.q_inv_nm, self.shape_error > 0))
         n_modes = self.shape_modes.shape[1]
         s = self.particle.sizes
         size_low, size_high = [s.mean_low, s.std_low], [s.mean_high, s.std_high]
@@ -255,7 +255,8 @@ SHAPE_MODES = 4
 """Number of smooth deviations: Legendre polynomials of degree 1 to 4 in q over the measured range."""
 
 
-def _shape_modes(q: FloatArray, used: bool) -> FloatArray:
+def shape_modes(q: FloatArray, used: bool) -> FloatArray:
+    """Smooth deviations at every point, (p, SHAPE_MODES), of the order of 1; no columns when they are not used."""
     if not used:
         return np.zeros((len(q), 0))
     u = 2.0 * (q - q.min()) / (q.max() - q.min()) - 1.0

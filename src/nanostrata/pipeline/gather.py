@@ -11,6 +11,7 @@ import numpy as np
 from nanostrata.domain import Composition, Medium, Origin, ScatteringCurve, SizeDistribution
 from nanostrata.domain.base import Domain, FloatArray
 from nanostrata.errors import DataError, NanostrataError, RecipeError
+from nanostrata.models.build_posterior import PriorKnowledge
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.recipe import Recipe
 from nanostrata.tables.factors import FactorTable
@@ -113,6 +114,20 @@ def read_factors(recipe: Recipe, problems: list[str], notes: list[str]) -> Origi
     origin = replace(_origin_as_written(origin, recipe), notes=as_written(said, recipe))
     notes += origin.notes
     return origin
+
+
+def prior_knowledge(recipe: Recipe, inputs: Inputs, sizes: SizeDistribution) -> PriorKnowledge:
+    """Return what is known besides the ASAXS curves: sizes, mean composition, scales and backgrounds."""
+    assert recipe.asaxs is not None
+    return PriorKnowledge(
+        sizes=sizes,
+        size_fixed=recipe.particle.size == "fixed",
+        composition=inputs.composition_x,
+        scale=recipe.asaxs.scale,
+        scale_uncertainty=recipe.asaxs.scale_uncertainty,
+        background=recipe.asaxs.background,
+        subtract=inputs.subtract,
+    )
 
 
 def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:

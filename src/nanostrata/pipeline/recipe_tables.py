@@ -259,11 +259,4 @@ class Growth(Table):
 class Atoms(Table):
     """``[atoms]``."""
 
-    particles: int = Field(default=1, ge=1, description="a whole number, at least 1")
-
-    @field_validator("particles")
-    @classmethod
-    def _one(cls, v: int) -> int:
-        if v != 1:
-            raise ValueError("ensembles of particles are not built yet in this version; write 1 or leave [atoms] out")
-        return v
+    particles: int = Field(default=20, ge=1, le=2000, description="a whole number from 1 to 2000")

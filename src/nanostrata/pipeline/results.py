@@ -34,7 +34,7 @@ def write_results(r: Reconstruction, path: Path, summary: dict[str, Any]) -> Non
             _entry(h5, f"sasentry{i:02d}", curve, fit, summary)
         process = h5.create_group("process")
         process.attrs["NX_class"] = "NXcollection"
-        for stage in ("read", "profile", "atoms", "explain"):
+        for stage in ("read", "profile", "atoms", "verify", "explain"):
             _process(process, stage, summary)
         if r.fit is not None:
             g = process["profile"]
@@ -100,6 +100,7 @@ def _process(group: Any, stage: str, summary: dict[str, Any]) -> None:
         "read": ("inputs", "notes"),
         "profile": ("particle", "profile", "asaxs", "contrasts"),
         "atoms": ("atoms",),
+        "verify": ("verification",),
         "explain": ("findings",),
     }[stage]
     g["summary"] = json.dumps({k: summary[k] for k in keys if k in summary}, ensure_ascii=False)

@@ -10,9 +10,11 @@ from typing import Any
 
 from nanostrata.domain import AtomicModel, SizeDistribution
 from nanostrata.domain.contrast_fit import ContrastFit
+from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.finding import Finding
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.domain.particle import ParticleDraws
+from nanostrata.domain.verification import Verification
 from nanostrata.errors import PhysicsError, RecipeError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.gather import Inputs
@@ -20,11 +22,14 @@ from nanostrata.pipeline.recipe import Recipe
 
 log = logging.getLogger("nanostrata")
 
-STAGES = ("read", "profile", "atoms", "explain", "report")
+STAGES = ("read", "profile", "atoms", "verify", "explain", "report")
 """Stages of this version, in order."""
 
-NOT_BUILT = ("shape", "waxs", "verify")
+NOT_BUILT = ("shape", "waxs")
 """Stages of the method that this version does not have."""
+
+STAGE_VERSION = "2"
+"""Part of every key of the store: raised when a stage computes something else from the same input."""
 
 PRESETS = {
     "quick": {"draws": 200, "warmup": 160, "chains": 4, "refits": 200},
@@ -45,10 +50,16 @@ class Reconstruction:
     fit: ProfileFit | None
     contrasts: ContrastFit | None
     particle: ParticleDraws | None
-    atoms: AtomicModel | None
+    ensemble: AtomEnsemble | None
+    verification: Verification | None
     findings: tuple[Finding, ...]
     seed: int
     preset: str
+
+    @property
+    def atoms(self) -> AtomicModel | None:
+        """The particle nearest to the mean diameter."""
+        return None if self.ensemble is None else self.ensemble.typical
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +81,7 @@ def reconstruct(
     workers: int = 1,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Reconstruction:
-    """From measured files to a composition profile, a particle of atoms and graded findings.
+    """From measured files to a composition profile, verified particles of atoms and graded findings.
 
     Parameters
     ----------
@@ -87,7 +98,9 @@ def reconstruct(
     NanostrataError
         When files, recipe or physics are wrong; the message carries all problems.
     """
-    from nanostrata.pipeline import gather
+    import numpy as np
+
+    from nanostrata.pipeline import atoms_run, gather
 
     last = max((STAGES.index(s) for s in only), default=len(STAGES) - 1)
     step = _Steps(store, recipe, seed, preset)
@@ -96,7 +109,7 @@ def reconstruct(
     solid = gather.materials(recipe)
     inputs = step("read", lambda: gather.read_inputs(recipe, solid))
 
-    sizes, fit, contrasts, particle, atoms = inputs.sizes, None, None, None, None
+    sizes, fit, contrasts, particle, ensemble, verification = inputs.sizes, None, None, None, None, None
     findings: tuple[Finding, ...] = ()
     if last >= STAGES.index("profile"):
         if recipe.contrasts is not None:
@@ -111,13 +124,19 @@ def reconstruct(
             from nanostrata.stages.describe_particle import describe_particle
 
             particle = describe_particle(fit, solid)
-    if last >= STAGES.index("atoms") and particle is not None and solid is not None:
-        atoms = step("atoms", lambda: _build_atoms(recipe, solid, particle, seed))
+    if last >= STAGES.index("atoms") and fit is not None and solid is not None:
+        progress("building particles of atoms")
+        stream = np.random.SeedSequence(seed).spawn(5)[4]
+        ensemble = step("atoms", lambda: atoms_run.build_atoms(recipe, inputs, solid, fit, stream))
+    if last >= STAGES.index("verify") and ensemble is not None and solid is not None and sizes is not None:
+        progress("holding the atoms against every measurement")
+        factors, known = gather.factor_tables(recipe)[0], gather.prior_knowledge(recipe, inputs, sizes)
+        verification = step("verify", lambda: atoms_run.verify_atoms(recipe, inputs, solid, factors, known, ensemble))
     if last >= STAGES.index("explain"):
         findings = _explain(recipe, inputs, fit, contrasts, particle, sizes)
     return Reconstruction(
-        recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle, atoms=atoms,
-        findings=findings, seed=seed, preset=preset,
+        recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,
+        ensemble=ensemble, verification=verification, findings=findings, seed=seed, preset=preset,
     )  # fmt: skip
 
 
@@ -131,7 +150,7 @@ class _Steps:
 
     def __call__(self, stage: str, compute: Callable[[], Any]) -> Any:
         parts = self.common if stage == "read" else {**self.common, "preset": self.preset}
-        return self.store.step(stage, "1", parts, compute)
+        return self.store.step(stage, STAGE_VERSION, parts, compute)
 
 
 def _digests(recipe: Recipe) -> dict[str, str]:
@@ -148,7 +167,6 @@ def _fit_profile(
     recipe: Recipe, inputs: Inputs, solid: SolidSolution, sizes: SizeDistribution, seed: int, preset: str,
     workers: int, progress: Callable[[str], None],
 ) -> ProfileFit:  # fmt: skip
-    from nanostrata.models.build_posterior import PriorKnowledge
     from nanostrata.pipeline import gather
     from nanostrata.stages.fit_profile import ProfileSettings, fit_profile
     from nanostrata.tables.factors import check_energies
@@ -162,15 +180,7 @@ def _fit_profile(
         except PhysicsError as error:
             progress(f"no second opinion on f', f'': {error.problems[0]}")
             other = None
-    known = PriorKnowledge(
-        sizes=sizes,
-        size_fixed=recipe.particle.size == "fixed",
-        composition=inputs.composition_x,
-        scale=recipe.asaxs.scale,
-        scale_uncertainty=recipe.asaxs.scale_uncertainty,
-        background=recipe.asaxs.background,
-        subtract=inputs.subtract,
-    )
+    known = gather.prior_knowledge(recipe, inputs, sizes)
     smearing: Any = recipe.asaxs.smearing
     settings = ProfileSettings(
         shells=int(recipe.particle.shells),
@@ -215,18 +225,6 @@ def _fit_contrasts(recipe: Recipe, inputs: Inputs, seed: int, progress: Callable
         smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
     )
     return fit_contrasts(curves, settings, inputs.sizes, seed=seed, progress=progress)
-
-
-def _build_atoms(recipe: Recipe, solid: SolidSolution, particle: ParticleDraws, seed: int) -> AtomicModel:
-    import numpy as np
-
-    from nanostrata.stages.build_atoms import build_from_profile
-
-    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(5)[4])
-    return build_from_profile(
-        solid, particle.profile, aspect_ratio=float(particle.aspect_ratio.mean()),
-        structure=recipe.particle.structure or solid.core.structure, axis=recipe.particle.axis, rng=rng,
-    )  # fmt: skip
 
 
 def _explain(
@@ -321,7 +319,8 @@ def run_project(
     finally:
         log.removeHandler(handler)
         handler.close()
-    return RunResult(run_dir=run_dir, summary=summary, exit_code=0)
+    failed = result.verification is not None and not result.verification.passed
+    return RunResult(run_dir=run_dir, summary=summary, exit_code=3 if failed else 0)
 
 
 def _both(progress: Callable[[str], None]) -> Callable[[str], None]:

@@ -11,6 +11,7 @@ from nanostrata.domain.contrast_fit import ContrastFit
 from nanostrata.domain.estimate import gaussian_quantity, quantity
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.pipeline.run import Reconstruction
+from nanostrata.pipeline.summary_atoms import atoms_part, verification_part
 
 
 def summarise(r: Reconstruction) -> dict[str, Any]:
@@ -56,14 +57,10 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         out |= _contrasts(r.contrasts)
         warnings += [{"code": c, "message": m, "stage": "profile"} for c, m in r.contrasts.warnings]
         warnings += [{"code": "bound_touched", "message": m, "stage": "profile"} for m in r.contrasts.bounds_touched]
-    if r.atoms is not None:
-        info = r.atoms.info
-        out["atoms"] = {
-            "counts": r.atoms.counts,
-            "charge_e": info.get("charge_e"),
-            "shell_fraction": _achieved(r),
-            "particles": 1,
-        }
+    if r.ensemble is not None:
+        out["atoms"] = atoms_part(r.ensemble, r.solid)
+    if r.verification is not None:
+        out["verification"] = verification_part(r.verification)
     out["findings"] = [
         {"text": f.text, "grade": f.grade, "numbers": dict(f.numbers), "improve": f.improve} for f in r.findings
     ]
@@ -254,23 +251,3 @@ def _contrasts(fit: ContrastFit) -> dict[str, Any]:
             ],
         },
     }  # fmt: skip
-
-
-def _achieved(r: Reconstruction) -> list[float] | None:
-    """Share of shell material among the sites of each shell of the built particle; None where it cannot be counted."""
-    atoms, solid = r.atoms, r.solid
-    assert atoms is not None
-    if solid is None or solid.shell is None or not len(atoms.shell_index):
-        return None
-    only_shell = [e for e in solid.shell.composition if e not in solid.core.composition]
-    if not only_shell:
-        return None
-    element = only_shell[0]
-    symbols = np.array(atoms.symbols)
-    sublattices = len(solid.sublattices(np.array([0.5])))
-    out = []
-    for k in np.unique(atoms.shell_index):
-        here = atoms.shell_index == k
-        sites = here.sum() / sublattices
-        out.append(float((symbols[here] == element).sum() / solid.shell.composition[element] / sites))
-    return out

@@ -1,7 +1,8 @@
-"""Build a particle of atoms from a composition profile."""
+"""Build particles of atoms from composition profiles."""
 
 from __future__ import annotations
 
+from nanostrata.models.ensemble import build_ensemble, plan_sizes
 from nanostrata.models.lattice_particle import build_from_profile, build_particle
 
-__all__ = ["build_from_profile", "build_particle"]
+__all__ = ["build_ensemble", "build_from_profile", "build_particle", "plan_sizes"]

@@ -151,6 +151,7 @@ def _prepare(
     return prepare(
         curves, solid, table, family.fractions, sizes=SizeRange.around(known.sizes), kind=settings.size_kind,
         shape=shape, readings_nm=known.sizes.diameters_nm if len(known.sizes.diameters_nm) else None,  # type: ignore[arg-type]
+        aspect_spread=(known.sizes.aspect_std or 0.0) / (known.sizes.aspect_ratio or 1.0),
         smearing=settings.smearing, atomic_form_factors=settings.atomic_form_factors,
         laue=settings.laue and known.background != "none", engine=settings.engine,
     )  # fmt: skip

@@ -74,7 +74,7 @@ def size_distribution(
     SizeDistribution
         ``mean_sigma_nm`` and ``std_sigma_nm`` hold counting (sd/sqrt(n), sd/sqrt(2(n-1)), with the reading error in
         sd) and the uncertainty of the sorting correction. ``aspect_ratio`` is the number mean of the unique axis over
-        the other two as seen in projection (sphere: longer over shorter). ``origin.notes`` says what was assumed.
+        the other two as seen in projection (sphere: longer over shorter), ``aspect_std`` its spread between particles. ``origin.notes`` says what was assumed.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def size_distribution(
         raise DataError(f"shape: expected sphere, prolate or oblate, got {shape!r}")
     n = len(major)
     notes: list[str] = []
-    aspect = aspect_sigma = None
+    aspect = aspect_sigma = aspect_std = None
     if minor is None:
         diameters, shift_sigma, unseen = major, 0.0, 0.0
         reading_variance = reading_error_nm**2
@@ -110,6 +110,7 @@ def size_distribution(
         unseen = float(np.mean(s**2 * variance))
         reading_variance = 0.5 * reading_error_nm**2 * float(np.mean(factor**2))
         aspect, aspect_sigma = _aspect(fit, shape)
+        aspect_std = _aspect_spread(fit)
         if _PROJECTION[shape]:
             notes.append(_PROJECTION[shape])
     total = float(np.var(diameters, ddof=1)) + unseen
@@ -125,6 +126,7 @@ def size_distribution(
         n_counted=n,
         aspect_ratio=aspect,
         aspect_sigma=aspect_sigma,
+        aspect_std=aspect_std,
         diameters_nm=diameters,
         origin=dataclasses.replace(origin or Origin(), stage=_STAGE, notes=(*(origin.notes if origin else ()), *notes)),
     )
@@ -344,6 +346,13 @@ def _aspect(fit: _Unsorted, shape: Shape) -> tuple[float, float]:
     if 0.0 < fit.above_round < 4.5:
         sigma = max(sigma, abs(best - 1.0) / math.sqrt(2.0 * fit.above_round))
     return best, sigma
+
+
+def _aspect_spread(fit: _Unsorted) -> float:
+    """Likelihood mean of the spread of the aspect ratio; tau is that of t, and (1 + t)/(1 - t) has the slope 2/(1-t)^2."""
+    m = _folded_mean(fit.mu, fit.tau)
+    spread = 2.0 * np.sqrt(np.maximum(fit.mu**2 + fit.tau**2 - m**2, 0.0)) / (1.0 - m) ** 2
+    return float(np.sum(fit.weight * spread))
 
 
 def _corrected_std(total: float, reading: float, n: int) -> tuple[float, float, list[str]]:

@@ -1,0 +1,81 @@
+"""From the posterior to particles of atoms, and from these back to every measurement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nanostrata.domain import ScatteringCurve
+from nanostrata.domain.ensemble import AtomEnsemble
+from nanostrata.domain.fit import ProfileFit
+from nanostrata.domain.verification import Verification
+from nanostrata.models.build_posterior import PriorKnowledge
+from nanostrata.models.density import SolidSolution
+from nanostrata.pipeline.gather import Inputs
+from nanostrata.pipeline.recipe import Recipe
+from nanostrata.pipeline.recipe_tables import Atoms
+from nanostrata.tables.factors import FactorTable
+
+
+def build_atoms(
+    recipe: Recipe, inputs: Inputs, solid: SolidSolution, fit: ProfileFit, seed: np.random.SeedSequence
+) -> AtomEnsemble:
+    """Build the ensemble: each particle has the size, aspect ratio and profile of another posterior draw."""
+    from nanostrata.stages.build_atoms import build_ensemble, plan_sizes
+
+    names, theta = fit.main.names, fit.main.theta
+    mean, std = theta[:, names.index("diameter_mean_nm")], theta[:, names.index("diameter_std_nm")]
+    aspect = theta[:, names.index("aspect_ratio")] if "aspect_ratio" in names else np.ones(len(theta))
+    count = (recipe.atoms or Atoms()).particles
+    choice, build = seed.spawn(2)
+    readings = None if inputs.sizes is None else inputs.sizes.diameters_nm
+    plan = plan_sizes(
+        float(mean.mean()), float(std.mean()), count, q_max_inv_nm=max(float(c.q_inv_nm[-1]) for c in inputs.curves),
+        kind=recipe.particle.sizes, readings_nm=readings,
+    )  # fmt: skip
+    draw = np.random.default_rng(choice).permutation(len(theta))[:count]
+    # the same place in the size distribution of the draw
+    diameter = mean[draw] + (plan.diameter_nm - mean.mean()) * std[draw] / std.mean()
+    return build_ensemble(
+        solid, plan, mean_nm=float(mean.mean()), std_nm=float(std.mean()), diameter_nm=diameter, aspect_ratio=aspect[draw],
+        shell_fraction=np.clip(fit.main.shell_fraction[draw], 0.0, 1.0), draw=draw,
+        structure=recipe.particle.structure or solid.core.structure, axis=recipe.particle.axis,
+        shells=len(fit.fractions), seed=build,
+    )  # fmt: skip
+
+
+def verify_atoms(
+    recipe: Recipe, inputs: Inputs, solid: SolidSolution, factors: FactorTable, known: PriorKnowledge, ensemble: AtomEnsemble
+) -> Verification:  # fmt: skip
+    """Hold the ensemble against everything that was measured, in the q range of the project file."""
+    from nanostrata.stages.verify import verify
+
+    assert recipe.asaxs is not None
+    smearing: Any = recipe.asaxs.smearing
+    return verify(
+        ensemble, solid, factors, known, inputs.curves, saxs=_within(recipe, inputs.saxs), sizes=inputs.sizes,
+        composition=inputs.composition, smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
+    )  # fmt: skip
+
+
+def _within(recipe: Recipe, curve: ScatteringCurve | None) -> ScatteringCurve | None:
+    """The SAXS curve in the q range in which the project file trusts the model; None where nothing is left of it."""
+    assert recipe.asaxs is not None
+    if curve is None or curve.energy_kev is None:
+        return None
+    if recipe.asaxs.q_range_inv_nm is None:
+        return curve
+    low, high = recipe.asaxs.q_range_inv_nm
+    inside = (curve.q_inv_nm >= low) & (curve.q_inv_nm <= high)
+    if inside.sum() < 10:
+        return None
+    dq = None if curve.dq_inv_nm is None else curve.dq_inv_nm[inside]
+    return replace(
+        curve,
+        q_inv_nm=curve.q_inv_nm[inside],
+        intensity=curve.intensity[inside],
+        sigma=curve.sigma[inside],
+        dq_inv_nm=dq,
+    )
