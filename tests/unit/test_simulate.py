@@ -154,7 +154,7 @@ def test_tem_and_edx_show_the_truth_within_their_errors(made):
 def test_wide_angle_curve_peaks_where_wurtzite_does(tmp_path):
     changes = {
         "points = 120": "points = 20\nwaxs_particles = 12\nwaxs_points = 250\nsaxs_points = 20\nb_factor_nm2 = 0.0",
-        'profile = { kind = "exponential", inner = 0.02, outer = 0.826, width = 0.1595 }': "shell_fraction = [1.0]",
+        'profile = { kind = "exponential", inner = 0.08, outer = 0.79, width = 0.1595 }': "shell_fraction = [1.0]",
         "[waxs]\nenergy_kev = 16.0": '[waxs]\nenergy_kev = 16.0\naxis = "two_theta_deg"\ninstrument_sigma_inv_nm = 0.2',
     }
     out = simulate_run(_write(tmp_path, changes), tmp_path / "out", seed=1).parent
@@ -230,7 +230,7 @@ def test_all_problems_of_a_truth_file_come_at_once(tmp_path):
         ("{ energy_kev = 16.0 }", '{ energy_kev = 16.0, file = "../x.dat" }', "plain file name"),
         ("{ energy_kev = 16.0 }", '{ energy_kev = 16.0, q_unit = "1/A" }', "q_unit"),
         ("{ energy_kev = 9.63 }", "{ energy_kev = 16.0 }", "same file"),
-        ("outer = 0.826", "outer = 1.826", "0..1"),
+        ("outer = 0.79", "outer = 1.79", "0..1"),
         ("[tem]\nreading_error_nm = 0.1", "[tem]\nreading_error_nm = -0.1", "tem_reading_error_nm"),
     ],
 )

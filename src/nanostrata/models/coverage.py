@@ -228,7 +228,7 @@ def site_contents(solid: SolidSolution) -> tuple[tuple[str, dict[str, float], di
     return tuple((n, c, s) for n, c, s in zip(names, *members, strict=True))
 
 
-def shell_share(counts: Mapping[str, int], core: Mapping[str, float], shell: Mapping[str, float]) -> float:
+def shell_share(counts: Mapping[str, float], core: Mapping[str, float], shell: Mapping[str, float]) -> float:
     """Share x of shell material among the sites of one sublattice, from counts.
 
     Elements of the shell material alone are counted if there are any (x = Zn over all sites); else those of the core
@@ -236,7 +236,7 @@ def shell_share(counts: Mapping[str, int], core: Mapping[str, float], shell: Map
 
     Parameters
     ----------
-    counts : symbol ("X" included) -> number of sites
+    counts : symbol ("X" included) -> number of sites, whole or mean
     core, shell : content per site from :func:`site_contents`
     """
     total = sum(counts.values())

@@ -174,6 +174,8 @@ def build_ensemble(
                 axis=axis,
                 rng=np.random.default_rng(child),
                 shells=shells,
+                occupation="quota" if profiles is None else "random",
+                quota_shells=None if profiles is not None else shell_fraction.shape[1],
             )
         )
     return AtomEnsemble(

@@ -23,6 +23,7 @@ Profile: TypeAlias = Callable[[FloatArray], FloatArray]
 StrArray: TypeAlias = NDArray[np.str_]
 BoolArray: TypeAlias = NDArray[np.bool_]
 LatticeKind: TypeAlias = Literal["graded", "mean"]
+Occupation: TypeAlias = Literal["quota", "random"]
 
 _GRID = np.linspace(0.0, 1.0, 1001)
 _MARGIN = 1.12
@@ -40,6 +41,8 @@ def build_particle(
     centre_jitter: bool = True,
     lattice: LatticeKind = "graded",
     shells: int = 5,
+    occupation: Occupation = "quota",
+    quota_shells: int | None = None,
 ) -> AtomicModel:
     r"""Build one particle, ellipsoid (A, B, C) with C along the given lattice direction.
 
@@ -70,6 +73,13 @@ def build_particle(
     lattice : "graded" or "mean"
     shells : int
         Number of equispaced shells for ``shell_index``.
+    occupation : "quota" or "random"
+        "quota": every radial bin holds its share of each element to within one atom (largest remainder), at random
+        places inside the bin. "random": every site for itself, as in a random alloy; numbers then fluctuate from
+        particle to particle. Quotas in thin bins take away part of the alloy's Laue scattering at small q.
+    quota_shells : int, optional
+        Quotas hold for this many equispaced shells of one composition each; left out: for bins of 24 sites, which
+        follow any profile.
 
     Returns
     -------
@@ -117,7 +127,7 @@ def build_particle(
     # in the unrelaxed lattice every site takes the same volume; in the graded one that of its own composition
     v_site = solid.site_volume_nm3(x_site) if lattice == "graded" else np.full(len(s), v0)
     on = sublattice[flat % len(basis)]
-    symbols = _occupy(solid, x_site, np.minimum(s, 1.0), on, name, rng)
+    symbols = _occupy(solid, x_site, np.minimum(s, 1.0), on, name, rng, occupation, quota_shells)
     volume = v_site / n_sub
     charge, unknown = _charge(symbols, on)
     return AtomicModel(
@@ -189,6 +199,7 @@ def build_from_profile(
         axis=axis,
         rng=rng,
         shells=len(x),
+        quota_shells=len(x) if np.allclose(edges, np.arange(1, len(x) + 1) / len(x)) else None,
     )
 
 
@@ -244,8 +255,9 @@ def _cut(s0: FloatArray, bonds: list[IntArray], wanted: float) -> BoolArray:
 
 
 def _occupy(
-    solid: SolidSolution, x: FloatArray, s: FloatArray, on: IntArray, structure: str, rng: np.random.Generator
-) -> StrArray:
+    solid: SolidSolution, x: FloatArray, s: FloatArray, on: IntArray, structure: str, rng: np.random.Generator,
+    occupation: str, quota_shells: int | None,
+) -> StrArray:  # fmt: skip
     groups = solid.sublattices(x)
     if len(groups) != sublattice_count(structure):
         raise PhysicsError(
@@ -253,10 +265,10 @@ def _occupy(
             f"{len(groups)}: set particle.structure to a lattice of the same kind"
         )
     symbols = np.full(len(x), "X", dtype="<U2")
-    for index, occupation in enumerate(groups):
-        members = tuple(occupation)
+    for index, shares in enumerate(groups):
+        members = tuple(shares)
         here = np.flatnonzero(on == index)
-        share = np.column_stack([np.broadcast_to(occupation[e], x.shape)[here] for e in members])
+        share = np.column_stack([np.broadcast_to(shares[e], x.shape)[here] for e in members])
         vacant = 1.0 - share.sum(axis=1)
         if vacant.min() < -1e-6:
             most = f"{share.sum(axis=1).max():.3f} atoms of {', '.join(members)} per site of their sublattice"
@@ -266,8 +278,27 @@ def _occupy(
             )
         table = np.column_stack([share, np.maximum(vacant, 0.0)])
         names = np.array([*members, "X"])
-        symbols[here] = names[share_out(table / table.sum(axis=1, keepdims=True), s[here], rng)]
+        symbols[here] = names[_choose(table / table.sum(axis=1, keepdims=True), s[here], rng, occupation, quota_shells)]
     return symbols
+
+
+def _choose(
+    probability: FloatArray, s: FloatArray, rng: np.random.Generator, occupation: str, quota_shells: int | None
+) -> IntArray:
+    """Species of each site of one sublattice."""
+    if occupation == "random":
+        drawn = rng.random(len(s))[:, None] > np.cumsum(probability, axis=1)
+        return np.minimum(drawn.sum(axis=1), probability.shape[1] - 1)
+    if occupation != "quota":
+        raise PhysicsError(f'occupation: expected "quota" or "random", got {occupation!r}')
+    if quota_shells is None:
+        return share_out(probability, s, rng)
+    out = np.empty(len(s), dtype=np.int64)
+    shell = np.clip(np.ceil(s * quota_shells - 1e-9), 1, quota_shells)
+    for k in np.unique(shell):
+        here = np.flatnonzero(shell == k)
+        out[here] = share_out(probability[here], s[here], rng, per_bin=len(here))
+    return out
 
 
 def _charge(symbols: StrArray, on: IntArray) -> tuple[int, tuple[str, ...]]:

@@ -206,6 +206,7 @@ def build_ensemble(
                 axis=axis,
                 rng=np.random.default_rng(child),
                 lattice=truth.lattice,
+                occupation="random",
             )
         )
     return tuple(built)
