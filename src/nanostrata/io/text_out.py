@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nanostrata.domain import FloatArray, ScatteringCurve
 
@@ -109,3 +113,21 @@ def _value(value: Any) -> str:
             return "[\n" + "".join(f"  {_value(v)},\n" for v in value) + "]"
         return "[" + ", ".join(_value(v) for v in value) + "]"
     raise TypeError(f"no TOML for {type(value).__name__}: {value!r}")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table; None and NaN become empty cells."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([_cell(v) for v in row])
+    write_text(path, buffer.getvalue())
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.9g}" if math.isfinite(value) else ""
+    return value

@@ -10,6 +10,7 @@ import numpy as np
 
 from nanostrata.domain.base import FloatArray
 from nanostrata.errors import RecipeError
+from nanostrata.kernels.fick import fick_shell_means, fick_uptake
 
 UNIFORM_SD = 1.0 / np.sqrt(12.0)
 """Standard deviation of the uniform prior on 0..1."""
@@ -198,6 +199,59 @@ class Transition:
         return [np.array([0.1, 0.8, s0, *tail]) for s0 in (0.6, 0.85)] + [np.array([0.5, 0.5, 0.7, *tail])]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fick:
+    r"""Diffusion into a sphere that was core material, from a surface held at x_surface since the start.
+
+    .. math:: x(s) = x_{surface}\, c(s, \tau), \qquad \tau = D t / R^2
+
+    averaged over the volume of each of ``n`` shells, with c the solution of :mod:`nanostrata.kernels.fick`. Nothing couples
+    the shells, and the prior is flat in x_surface and in log10(tau) inside the bounds, so an interval of tau that reaches a
+    bound depends on it.
+
+    Attributes
+    ----------
+    n : number of shells
+    log10_tau : bounds. At -4 the depth sqrt(D t) is a hundredth of the radius, less than a tenth of a monolayer of a
+        4 nm particle; at 0 the centre is within 1e-4 of the surface. Beyond either, curves do not change.
+    """
+
+    n: int
+    log10_tau: tuple[float, float] = (-4.0, 0.0)
+
+    @property
+    def names(self) -> tuple[str, ...]:  # noqa: D102
+        return ("x_surface", "log10_tau")
+
+    @property
+    def fractions(self) -> FloatArray:  # noqa: D102
+        return np.arange(1, self.n + 1) / self.n
+
+    @property
+    def lower(self) -> FloatArray:  # noqa: D102
+        return np.array([0.0, self.log10_tau[0]])
+
+    @property
+    def upper(self) -> FloatArray:  # noqa: D102
+        return np.array([1.0, self.log10_tau[1]])
+
+    def composition(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
+        edges = np.arange(self.n + 1) / self.n
+        tau = 10.0 ** float(p[1])
+        means, slopes = fick_shell_means(edges, tau)
+        return p[0] * means, np.column_stack([means, p[0] * slopes * tau * np.log(10.0)])
+
+    def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
+        return np.zeros(0), np.zeros((0, len(p)))
+
+    def starts(self, mean: float) -> list[FloatArray]:  # noqa: D102
+        low, high = self.log10_tau
+        return [
+            np.array([np.clip(mean / fick_uptake(10.0**g), 0.05, 0.95), g])
+            for g in dict.fromkeys(float(np.clip(g, low, high)) for g in (-2.3, -1.3, -0.5))
+        ]
+
+
 @lru_cache
 def _identity(n: int) -> FloatArray:
     return np.eye(n)
@@ -218,6 +272,9 @@ def make_family(profile: str, shells: int, *, smoothness: bool = True, smooth_sd
         return Homogeneous()
     if profile in ("core_shell", "erf"):
         return Transition(n=fine, kind="core_shell" if profile == "core_shell" else "erf")
+    if profile == "fick":
+        # for the diffusivity; it is no choice of the project file
+        return Fick(n=fine)
     if profile == "smooth":
         return Shells(n=fine, smooth_sd=smooth_sd * np.sqrt(shells / fine), curvature_sd=0.5 * shells / fine)
     raise RecipeError(

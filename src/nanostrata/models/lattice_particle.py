@@ -288,7 +288,7 @@ def _choose(
     """Species of each site of one sublattice."""
     if occupation == "random":
         drawn = rng.random(len(s))[:, None] > np.cumsum(probability, axis=1)
-        return np.minimum(drawn.sum(axis=1), probability.shape[1] - 1)
+        return np.asarray(np.minimum(drawn.sum(axis=1), probability.shape[1] - 1))
     if occupation != "quota":
         raise PhysicsError(f'occupation: expected "quota" or "random", got {occupation!r}')
     if quota_shells is None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from nanostrata.io.text_out import write_csv
 from nanostrata.models.arrhenius import ZERO_CELSIUS_K, ArrheniusLine
 from nanostrata.models.design_rules import RuleScore
 from nanostrata.models.differences import Difference
 from nanostrata.pipeline.compare_numbers import ArrheniusResult, Quantity
 from nanostrata.pipeline.compare_read import ComparedRun, Number, number_of, split_array
-from nanostrata.pipeline.write import write_csv
 from nanostrata.tables.literature_activation import LITERATURE
 
 __all__ = ["TABLES", "write_tables"]

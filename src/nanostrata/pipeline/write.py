@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,29 +11,12 @@ from typing import Any
 import numpy as np
 
 from nanostrata.domain.base import FloatArray
-from nanostrata.io.text_out import write_text
+from nanostrata.io.text_out import write_csv, write_text
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.summary import summarise
+from nanostrata.pipeline.write_atoms import write_ensemble, write_verification
 
 __all__ = ["write_csv", "write_run", "write_text"]
-
-
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table; None and NaN become empty cells."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([_cell(v) for v in row])
-    write_text(path, buffer.getvalue())
-
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, float | np.floating):
-        return "" if not np.isfinite(value) else f"{float(value):.9g}"
-    return value
 
 
 def write_run(r: Reconstruction, run_dir: Path) -> dict[str, Any]:
@@ -75,6 +56,10 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
     if r.inputs.sizes is not None and len(r.inputs.sizes.diameters_nm):
         write_csv(folder / "tem_readings.csv", ["diameter_nm"], [[d] for d in r.inputs.sizes.diameters_nm])
     _curves(r, folder)
+    if r.ensemble is not None:
+        write_ensemble(r.ensemble, folder)
+    if r.verification is not None:
+        write_verification(r.verification, folder)
     if r.fit is not None:
         _profile(r, folder, truth)
         _sizes(r, folder)
