@@ -10,7 +10,7 @@ import pytest
 from nanostrata.domain import Medium
 from nanostrata.errors import PhysicsError
 from nanostrata.models.density import SolidSolution
-from nanostrata.models.exchange import ExchangeUnit, exchange_scheme, member_states
+from nanostrata.models.exchange import ExchangeUnit, element_states, exchange_scheme, member_states
 from nanostrata.models.lattice_particle import build_particle
 from nanostrata.models.materials import make_material
 from nanostrata.tables.oxidation import ion_text, oxidation_states
@@ -185,3 +185,10 @@ def test_units_are_values():
     first, second = (exchange_scheme(SYSTEMS["CdSe/CdS"]).unit for _ in range(2))
     assert isinstance(first, ExchangeUnit)
     assert first == second
+
+
+def test_one_state_for_each_element():
+    assert element_states(SYSTEMS["AgInSe/ZnSe"]) == {"Ag": 1, "In": 3, "Zn": 2, "Se": -2}
+    assert element_states(solid(("Pt", "fcc", 0.3924), ("Ni", "fcc", 0.3524))) == {}
+    with pytest.raises(PhysicsError, match=r"Sb is \+3 in one material and -3 in the other"):
+        element_states(solid(("CuSbS2", ZB, 0.56), ("InSb", ZB, 0.648)))

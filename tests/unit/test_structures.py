@@ -114,6 +114,7 @@ def test_extended_xyz_gains_a_depth(tmp_path):
     np.testing.assert_allclose(again.positions_nm, MODEL.positions_nm, atol=1e-7)
     np.testing.assert_allclose(again.site_volume_nm3, MODEL.site_volume_nm3, atol=1e-9)
     np.testing.assert_allclose(again.semi_axes_nm, MODEL.semi_axes_nm, atol=1e-7)
+    assert again.info == dict(MODEL.info)
 
 
 def test_depth_by_hand():

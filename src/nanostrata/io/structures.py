@@ -30,6 +30,7 @@ BOX_MARGIN_NM = 0.5
 
 _PROPERTIES = "species:S:1:pos:R:3:shell:I:1:radius_fraction:R:1:site_volume:R:1"
 _WRITTEN = _PROPERTIES + ":depth_nm:R:1"
+_WORDS = ("axis", "structure", "lattice", "charge_unknown")
 _OURS = re.compile(r"particle_\d{3,}\.(extxyz|cif|data|POSCAR|pdb)")
 
 
@@ -230,8 +231,8 @@ def read_structure(path: Path) -> AtomicModel:
     Returns
     -------
     AtomicModel
-        Centred on the mean position when the file is not ours. Without site data the site volumes are zero and the
-        semi-axes unknown (0).
+        With the facts of line 2 in ``info``. Centred on the mean position when the file is not ours. Without site data
+        the site volumes are zero and the semi-axes unknown (0).
 
     Raises
     ------
@@ -286,7 +287,18 @@ def _read_ours(path: Path, head: list[str]) -> AtomicModel:
         radius_fraction=table[:, 4],
         site_volume_nm3=table[:, 5] / ANGSTROM_PER_NM**3,
         semi_axes_nm=(semi[0], semi[1], semi[2]),
+        info={k: _fact(k, v) for k, v in re.findall(r'nanostrata_(\w+)="([^"]*)"', head[1])},
     )
+
+
+def _fact(key: str, text: str) -> float | int | str:
+    """A number where it is one; directions such as "001" stay words."""
+    if key in _WORDS:
+        return text
+    try:
+        return int(text) if re.fullmatch(r"-?\d+", text) else float(text)
+    except ValueError:
+        return text
 
 
 def _read_with_ase(path: Path) -> AtomicModel:

@@ -16,7 +16,15 @@ from nanostrata.models.density import SolidSolution
 from nanostrata.tables.formulas import split_ions
 from nanostrata.tables.oxidation import ion_text, oxidation_states
 
-__all__ = ["VACANCY", "ExchangeScheme", "ExchangeUnit", "IonCount", "exchange_scheme", "member_states"]
+__all__ = [
+    "VACANCY",
+    "ExchangeScheme",
+    "ExchangeUnit",
+    "IonCount",
+    "element_states",
+    "exchange_scheme",
+    "member_states",
+]
 
 VACANCY = "X"
 """Symbol of an empty site."""
@@ -204,7 +212,7 @@ def exchange_scheme(solid: SolidSolution, oxidation: Mapping[str, int] | None = 
         raise PhysicsError("exchange: there is one material only; nothing is exchanged")
     core, shell = _amounts(solid.core), _amounts(solid.shell)
     _same_sites(solid.core, solid.shell)
-    states = _all_states(solid, oxidation)
+    states = member_states(solid.core, oxidation) | member_states(solid.shell, oxidation)
     order = {e: k for k, e in enumerate((*solid.elements, VACANCY))}
     keys = sorted({*core, *shell}, key=lambda k: (("cation", "anion", "atom").index(k[0]), order[k[1]]))
     change = {k: shell.get(k, Fraction(0)) - core.get(k, Fraction(0)) for k in keys}
@@ -239,12 +247,27 @@ def member_states(material: Material, oxidation: Mapping[str, int] | None = None
     return out | {("cation", VACANCY): 0, ("anion", VACANCY): 0}
 
 
+def element_states(solid: SolidSolution, oxidation: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Oxidation state of each element, for files that want one charge per element; empty without ions.
+
+    Raises
+    ------
+    PhysicsError
+        For an element that is a cation in one material and an anion in the other.
+    """
+    out: dict[str, int] = {}
+    for material in (solid.core, *([solid.shell] if solid.shell is not None else [])):
+        for (sublattice, element), state in member_states(material, oxidation).items():
+            if element == VACANCY or sublattice == "atom":
+                continue
+            if out.setdefault(element, state) != state:
+                raise PhysicsError(
+                    f"oxidation: {element} is {out[element]:+d} in one material and {state:+d} in the other"
+                )
+    return out
+
+
 # ------------------------------------------------------------------------------------------------------- inner
-
-
-def _all_states(solid: SolidSolution, oxidation: Mapping[str, int] | None) -> dict[tuple[str, str], int]:
-    assert solid.shell is not None
-    return member_states(solid.core, oxidation) | member_states(solid.shell, oxidation)
 
 
 def _amounts(material: Material) -> Amounts:

@@ -43,8 +43,8 @@ def derive_mismatch(
     d/2, 3d/2, ... of the layers (d their spacing, at the mean composition): the fitted profile itself where ``profile`` gives
     it, and the exponential :math:`n = e^{C_1 + C_2 \cdot depth}` through the densities of shell material in the middles of the
     shells, weighted by their posterior variance. The latter is read at the depths 0, d, 2d, ... too: only so does a thin
-    shell with x = 0.5 outside reach the 4 to 5 percent in 10.1038/s41598-017-11996-2, because the exponential then
-    stands for what no shell shows.
+    shell with x = 0.5 outside come out above a thick one, as in 10.1038/s41598-017-11996-2, which does not say how its
+    values were read.
 
     Parameters
     ----------
