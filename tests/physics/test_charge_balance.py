@@ -11,7 +11,8 @@ import pytest
 
 from nanostrata.domain import AtomicModel, Medium
 from nanostrata.errors import PhysicsError
-from nanostrata.models.charge_balance import balance, largest_remainder
+from nanostrata.kernels.whole_numbers import exchanges, largest_remainder
+from nanostrata.models.charge_balance import balance
 from nanostrata.models.coverage import site_sublattices
 from nanostrata.models.density import SolidSolution
 from nanostrata.models.lattice_particle import build_particle
@@ -188,6 +189,37 @@ def test_a_random_particle_is_balanced_too():
     assert max(abs(s.residue_before_e) for s in report.shells) > 3
     assert charge(balanced.symbols) == 2 * (int((on == 0).sum()) - int((on == 1).sum()))
     assert report.residue_e == 0.0
+
+
+def test_changes_of_counts_are_all_there_are():
+    """Against brute force: all integer vectors of sum 0 and given size that leave no count below 0."""
+    counts, moved = [2, 0, 5, 1], 3
+    everything = itertools.product(range(-3, 4), repeat=4)
+    expected = {
+        d
+        for d in everything
+        if sum(d) == 0 and sum(map(abs, d)) == 2 * moved and all(n + e >= 0 for n, e in zip(counts, d, strict=True))
+    }
+    found = list(exchanges(counts, moved))
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+
+
+def test_large_residues_go_towards_the_wanted_composition():
+    """All vacancies of one shell filled with In: a residue of tens of e goes with the vacancies coming back."""
+    pair = SYSTEMS["AgInSe/ZnSe"]
+    model = built("AgInSe/ZnSe", 1)
+    symbols = np.array(model.symbols)
+    full = np.where((symbols == "X") & (model.shell_index == 4), "In", symbols)
+    spoiled = replace(model, symbols=tuple(full))
+    balanced, report = balance(spoiled, pair, np.random.default_rng(1), x_of_s=gradient)
+    shell = report.shells[3]
+    assert shell.residue_before_e > 30
+    assert shell.residue_e == 0.0
+    wanted = shell.quota["cation"]["X"]
+    assert abs(shell.counts["cation"]["X"] - wanted) <= 4
+    assert report.residue_e == 0.0
+    assert balanced.counts["In"] < spoiled.counts["In"]
 
 
 def test_small_shells_are_named():

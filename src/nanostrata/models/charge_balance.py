@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,15 +13,19 @@ from nanostrata.domain import AtomicModel, FloatArray
 from nanostrata.domain.base import BoolArray, IntArray
 from nanostrata.domain.charge import BalanceReport, Counts, ShellBalance
 from nanostrata.errors import PhysicsError
+from nanostrata.kernels.whole_numbers import exchanges, largest_remainder
 from nanostrata.models.coverage import shell_share, site_contents, site_sublattices
 from nanostrata.models.density import SolidSolution
 from nanostrata.models.exchange import ExchangeScheme, exchange_scheme, member_states
 from nanostrata.models.lattice_particle import Profile, StrArray
 
-__all__ = ["BalanceReport", "ShellBalance", "balance", "largest_remainder"]
+__all__ = ["BalanceReport", "ShellBalance", "balance"]
 
 _TINY = 1e-9
 _CLOSE = 1e-6
+
+_SEARCHED = 15.0
+"""Largest residue for which all ways to remove it are searched, e."""
 
 
 def balance(
@@ -116,21 +120,6 @@ def balance(
     return _rebuilt(model, symbols, report), report
 
 
-def largest_remainder(wanted: FloatArray) -> IntArray:
-    """Whole numbers nearest to ``wanted`` with its (whole) sum: floors, then one more for the largest remainders.
-
-    Examples
-    --------
-    >>> largest_remainder(np.array([3.9, 2.6, 5.2, 1.3])).tolist()
-    [4, 3, 5, 1]
-    """
-    total = round(float(wanted.sum()))
-    counts = np.floor(wanted + _TINY).astype(np.int64)
-    rest = np.argsort(-(wanted - counts), kind="stable")
-    counts[rest[: total - int(counts.sum())]] += 1
-    return counts
-
-
 # ------------------------------------------------------------------------------------------------------- inner
 
 
@@ -177,6 +166,7 @@ class _Ledger:
         """Counts with the smallest running residue, by the fewest changed sites, then the same x, then nearest to the goal."""
         off = running + self.charge(start) - self.charge(wanted)
         kinds = [self._kinds(k, start[k], wanted[k]) for k in range(len(start))]
+        start, off = self._lowered(start, goal, kinds, off)
         gains = [abs(a - b) for z in kinds for a in z.values() for b in z.values() if a != b]
         if not gains:
             return start
@@ -199,6 +189,26 @@ class _Ledger:
                 break
         return found
 
+    def _lowered(
+        self, start: list[IntArray], goal: list[FloatArray], kinds: list[dict[int, int]], off: float
+    ) -> tuple[list[IntArray], float]:
+        """Bring a large residue down, one site at a time: the change that comes nearest to the goal."""
+        counts = [n.copy() for n in start]
+        while abs(off) > _SEARCHED:
+            ways = [
+                (counts[k][j] - goal[k][j] - counts[k][i] + goal[k][i], k, i, j)
+                for k, states in enumerate(kinds)
+                for i, j in itertools.permutations(states, 2)
+                if counts[k][i] > 0 and (states[j] - states[i]) * off < 0
+            ]
+            if not ways:
+                break
+            _, k, i, j = min(ways)
+            counts[k][i] -= 1
+            counts[k][j] += 1
+            off += kinds[k][j] - kinds[k][i]
+        return counts, off
+
     def _kinds(self, k: int, counts: IntArray, wanted: FloatArray) -> dict[int, int]:
         """Species of sublattice k that the shell has or should have, with their states."""
         z = self.z(k)
@@ -214,7 +224,7 @@ class _Ledger:
         if core != shell and total:
             x_start = shell_share(dict(zip(species, counts.tolist(), strict=True)), core, shell)
         out: dict[int, tuple[float, float, IntArray]] = {}
-        for change in _exchanges([int(counts[i]) for i in kinds], moved):
+        for change in exchanges([int(counts[i]) for i in kinds], moved):
             delta = np.zeros(len(species), dtype=np.int64)
             delta[list(kinds)] = change
             new = counts + delta
@@ -294,21 +304,6 @@ class _Ledger:
 def _parts(moved: int, n: int) -> list[tuple[int, ...]]:
     """Ways to share changed sites among one or two sublattices."""
     return [(moved,)] if n == 1 else [(m, moved - m) for m in range(moved + 1)]
-
-
-def _exchanges(counts: list[int], moved: int) -> Iterator[tuple[int, ...]]:
-    """All changes of counts that take ``moved`` sites from some species and give them to others."""
-
-    def grow(i: int, more: int, less: int) -> Iterator[tuple[int, ...]]:
-        if i == len(counts):
-            if more == less == 0:
-                yield ()
-            return
-        for d in range(-min(counts[i], less), more + 1):
-            for rest in grow(i + 1, more - max(d, 0), less - max(-d, 0)):
-                yield (d, *rest)
-
-    return grow(0, moved, moved)
 
 
 def _species(content: tuple[str, dict[str, float], dict[str, float]]) -> tuple[str, ...]:
