@@ -32,6 +32,7 @@ __all__ = [
     "legend_below",
     "log_ticks",
     "shell_colours",
+    "spare_style",
     "style",
     "to_svg",
     "truth_line",
@@ -189,6 +190,11 @@ def curve_styles(run: RunFolder) -> dict[str, CurveStyle]:
             name = f"{name}, {curve}"
         styles[curve] = CurveStyle(_CURVES[i % len(_CURVES)], _MARKERS[i % len(_MARKERS)], name)
     return styles
+
+
+def spare_style(number: int) -> CurveStyle:
+    """Style number ``number`` (from 0) of the order that ``curve_styles`` uses, without a name."""
+    return CurveStyle(_CURVES[number % len(_CURVES)], _MARKERS[number % len(_MARKERS)], "")
 
 
 def element_colours(elements: Sequence[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nanostrata.interfaces import figures_curves, figures_profile
+from nanostrata.interfaces import figures_atoms, figures_curves, figures_diffusion, figures_profile
 from nanostrata.interfaces.figure_style import style
 from nanostrata.interfaces.run_folder import RunFolder
 
@@ -88,6 +88,34 @@ FIGURES: dict[str, FigureSpec] = {
             "One particle built from the profile, atom by atom, whole and cut in half",
             (),
             figures_curves.particle,
+        ),
+        FigureSpec(
+            "verification",
+            "Measured curves with those of the atoms, and below the residuals of each curve in units of sigma with the "
+            "error of the atoms' curve and the shell model",
+            ("verification_curves",),
+            figures_atoms.verification,
+        ),
+        FigureSpec(
+            "ensemble",
+            "Aspect ratio and charge of each built particle against its diameter; the area of a dot tells how many "
+            "particles of the sample it stands for",
+            ("ensemble",),
+            figures_atoms.ensemble,
+        ),
+        FigureSpec(
+            "depth_profile",
+            "Number density of the exchanged element against the depth below the surface, with 68 and 95 % bands and "
+            "the fits by an exponential and by Fick's second law in a sphere",
+            ("depth_profile",),
+            figures_diffusion.depth_profile,
+        ),
+        FigureSpec(
+            "mismatch",
+            "Step of the lattice constant at each depth, from shell to shell and from crystal layer to crystal layer, "
+            "with intervals, beside the step of an abrupt interface",
+            ("mismatch",),
+            figures_diffusion.lattice_steps,
         ),
     )
 }

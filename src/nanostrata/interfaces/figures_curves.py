@@ -23,7 +23,18 @@ from nanostrata.interfaces.figure_style import (
 from nanostrata.interfaces.formatting import SUPERSCRIPT
 from nanostrata.interfaces.run_folder import RunFolder, Table
 
-__all__ = ["POINTS_DRAWN", "contrast", "curves", "first_minimum", "particle", "porod"]
+__all__ = [
+    "POINTS_DRAWN",
+    "contrast",
+    "curves",
+    "first_minimum",
+    "one_curve",
+    "particle",
+    "porod",
+    "q_ticks",
+    "residual_strip",
+    "shifts",
+]
 
 POINTS_DRAWN = 300  # per curve; a longer curve is thinned for drawing only, its table keeps every point
 
@@ -40,9 +51,9 @@ def curves(run: RunFolder) -> str | None:
     figure, box = inches(8.8, height, bottom=0.5, top=0.15, left=0.75, right=1.55)
     grid = figure.add_gridspec(1 + len(shown), 1, **box, height_ratios=[main] + [strip] * len(shown), hspace=0.08)
     axes = figure.add_subplot(grid[0])
-    shift = _shifts(table, styles)
+    shift = shifts(table, styles)
     for curve, look in styles.items():
-        _one_curve(axes, table.where("curve", curve), look, shift[curve])
+        one_curve(axes, table.where("curve", curve), look, shift[curve])
     axes.set_xscale("log")
     axes.set_yscale("log")
     log_ticks(axes.yaxis)
@@ -50,10 +61,10 @@ def curves(run: RunFolder) -> str | None:
     last = axes
     for i, curve in enumerate(shown):
         last = figure.add_subplot(grid[i + 1], sharex=axes)
-        _residuals(last, table.where("curve", curve), styles[curve])
+        residual_strip(last, table.where("curve", curve), styles[curve])
     for each in figure.axes[:-1]:
         each.tick_params(labelbottom=False, which="both")
-    _q_ticks(last, table.floats("q_inv_nm"))
+    q_ticks(last, table.floats("q_inv_nm"))
     last.set_xlabel("q (1/nm)")
     if shown:
         middle = (figure.axes[1].get_position().y1 + last.get_position().y0) / 2
@@ -61,7 +72,7 @@ def curves(run: RunFolder) -> str | None:
     return to_svg(figure)
 
 
-def _shifts(table: Table, styles: Mapping[str, CurveStyle]) -> dict[str, float]:
+def shifts(table: Table, styles: Mapping[str, CurveStyle]) -> dict[str, float]:
     """Powers of ten (square roots of ten for many curves) that put each curve above the one before."""
     step = 1.0 if len(styles) <= 5 else 0.5
     shift: dict[str, float] = {}
@@ -86,7 +97,8 @@ def _thin(table: Table) -> Any:
     return slice(None, None, step)
 
 
-def _one_curve(axes: Any, rows: Table, look: CurveStyle, factor: float) -> None:
+def one_curve(axes: Any, rows: Table, look: CurveStyle, factor: float) -> None:
+    """Points with error bars, the fit as a dark line, and the name at its end."""
     q, value, sigma, fit = (rows.floats(n) for n in ("q_inv_nm", "intensity", "sigma", "fit"))
     keep = _thin(rows)
     low = np.maximum(value - sigma, np.abs(value) * 1e-3)
@@ -127,7 +139,8 @@ def _one_curve(axes: Any, rows: Table, look: CurveStyle, factor: float) -> None:
         )
 
 
-def _residuals(axes: Any, rows: Table, look: CurveStyle) -> None:
+def residual_strip(axes: Any, rows: Table, look: CurveStyle) -> None:
+    """Residuals of one curve in units of sigma; a cross marks a point beyond the frame."""
     q, residual = rows.floats("q_inv_nm"), rows.floats("residual_sigma")
     keep = _thin(rows)
     limit = max(3.5, min(8.0, 1.1 * float(np.nanmax(np.abs(residual))) if np.isfinite(residual).any() else 3.5))
@@ -142,7 +155,8 @@ def _residuals(axes: Any, rows: Table, look: CurveStyle) -> None:
     axes.text(1.012, 0.5, look.name, transform=axes.transAxes, va="center", color=look.colour, fontsize=8.5)
 
 
-def _q_ticks(axes: Any, q: FloatArray) -> None:
+def q_ticks(axes: Any, q: FloatArray) -> None:
+    """Round numbers on a logarithmic q axis."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
     steps = [m * 10.0**e for e in range(-4, 4) for m in (1, 2, 3, 5)]

@@ -214,10 +214,12 @@ class Fick:
     n : number of shells
     log10_tau : bounds. At -4 the depth sqrt(D t) is a hundredth of the radius, less than a tenth of a monolayer of a
         4 nm particle; at 0 the centre is within 1e-4 of the surface. Beyond either, curves do not change.
+    guesses : log10(tau) where the search starts
     """
 
     n: int
     log10_tau: tuple[float, float] = (-4.0, 0.0)
+    guesses: tuple[float, ...] = (-2.3, -1.3, -0.5)
 
     @property
     def names(self) -> tuple[str, ...]:  # noqa: D102
@@ -248,7 +250,7 @@ class Fick:
         low, high = self.log10_tau
         return [
             np.array([np.clip(mean / fick_uptake(10.0**g), 0.05, 0.95), g])
-            for g in dict.fromkeys(float(np.clip(g, low, high)) for g in (-2.3, -1.3, -0.5))
+            for g in dict.fromkeys(float(np.clip(g, low, high)) for g in self.guesses)
         ]
 
 

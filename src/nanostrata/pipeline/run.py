@@ -32,7 +32,7 @@ STAGE_VERSION = "2"
 """Part of every key of the store: raised when a stage computes something else from the same input."""
 
 PRESETS = {
-    "quick": {"draws": 200, "warmup": 160, "chains": 4, "refits": 200},
+    "quick": {"draws": 300, "warmup": 240, "chains": 4, "refits": 200},
     "standard": {"draws": 1000, "warmup": 500, "chains": 4, "refits": 200},
     "full": {"draws": 4000, "warmup": 1000, "chains": 4, "refits": 1000},
 }

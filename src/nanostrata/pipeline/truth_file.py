@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from importlib.resources import files
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from nanostrata.errors import NanostrataError, RecipeError
 from nanostrata.pipeline.recipe import Recipe, parse_recipe
@@ -29,72 +30,52 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ProfileTable(_Strict):
-    """``truth.profile``: see :class:`nanostrata.simulate.truth.RadialTruth`."""
+def _table(name: str, source: type, **own: Any) -> type[BaseModel]:
+    """Table with the fields, types and defaults of a dataclass: they are stated there and nowhere else.
 
-    kind: Literal["erf", "exponential", "linear", "homogeneous", "points", "shells"]
-    inner: float = 0.0
-    outer: float = 1.0
-    width: float = 0.2
-    centre: float = 0.7
-    positions: tuple[float, ...] = ()
-    values: tuple[float, ...] = ()
+    ``own`` replaces a field by (type, default), adds one, or leaves one out (None).
+    """
+    hints = get_type_hints(source)
+    fields: dict[str, Any] = {
+        f.name: (hints[f.name], ... if f.default is MISSING else f.default) for f in dataclasses.fields(source)
+    }
+    fields.update(own)
+    return create_model(name, __base__=_Strict, **{k: v for k, v in fields.items() if v is not None})
 
 
-class TruthTable(_Strict):
-    """The table ``[truth]``: keys and units as in :class:`nanostrata.simulate.truth.Truth`."""
+ProfileTable = _table("ProfileTable", RadialTruth, radius_nm=None)
+"""``truth.profile``: keys and defaults of :class:`nanostrata.simulate.truth.RadialTruth`."""
 
-    diameter_mean_nm: float
-    diameter_std_nm: float
-    sizes: Literal["gaussian", "lognormal"] = "gaussian"
-    aspect_ratio: float = 1.0
-    aspect_std: float = 0.0
-    shell_fraction: tuple[float, ...] | None = None
-    profile: ProfileTable | None = None
-    x_spread: float = 0.02
-    particles: int = 200
-    waxs_particles: int = 60
-    points: int = 120
-    q_min_inv_nm: float = 0.3
-    q_max_inv_nm: float = 6.0
-    relative_noise: float = 0.01
-    noise_q_inv_nm: float = 3.0
-    scale_error: float = 0.015
-    background: float = 3e-5
-    fluorescence: float = 6e-5
-    volume_fraction: float = 1e-3
-    b_factor_nm2: float = 0.008
-    displaced_medium: Literal["body", "sites"] = "body"
-    lattice: Literal["graded", "mean"] = "graded"
-    tem_particles: int = 120
-    tem_reading_error_nm: float = 0.1
-    edx_error_percent: float = 1.2
-    saxs_points: int = 160
-    saxs_q_range_inv_nm: tuple[float, float] = (0.15, 8.0)
-    waxs_points: int = 300
-    waxs_q_range_inv_nm: tuple[float, float] = (10.0, 45.0)
-    waxs_instrument_sigma_inv_nm: float = 0.0
+TruthTable = _table(
+    "TruthTable",
+    Truth,
+    profile=(ProfileTable | None, None),
+    shell_fraction=(tuple[float, ...] | None, None),
+)
+"""``[truth]``: keys, units and defaults of :class:`nanostrata.simulate.truth.Truth`."""
 
-    def truth(self) -> Truth:
-        """Return the checked truth.
 
-        Raises
-        ------
-        RecipeError
-            With every number that is out of range.
-        """
-        values = {k: getattr(self, k) for k in type(self).model_fields if k not in ("shell_fraction", "profile")}
-        if (self.shell_fraction is None) == (self.profile is None):
-            raise RecipeError(
-                "truth: give either shell_fraction = [inner, …, outer] or profile = { kind = … }, "
-                + ("not both" if self.profile is not None else "neither is there")
-            )
-        if self.shell_fraction is not None:
-            radial = RadialTruth(kind="shells", values=self.shell_fraction)
-        else:
-            assert self.profile is not None
-            radial = RadialTruth(**self.profile.model_dump())
-        return Truth(profile=radial, **values)
+def _checked(table: dict[str, Any]) -> Truth:
+    """Return the checked truth.
+
+    Raises
+    ------
+    RecipeError
+        With every number that is out of range.
+    """
+    given = TruthTable.model_validate(table)
+    values = {k: getattr(given, k) for k in TruthTable.model_fields}
+    shell_fraction, profile = values.pop("shell_fraction"), values.pop("profile")
+    if (shell_fraction is None) == (profile is None):
+        raise RecipeError(
+            "truth: give either shell_fraction = [inner, …, outer] or profile = { kind = … }, "
+            + ("not both" if profile is not None else "neither is there")
+        )
+    if shell_fraction is not None:
+        radial = RadialTruth(kind="shells", values=shell_fraction)
+    else:
+        radial = RadialTruth(**profile.model_dump())
+    return Truth(profile=radial, **values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +155,7 @@ def _truth(data: dict[str, Any], problems: list[str]) -> Truth | None:
                 )
             table[own] = place[name]
     try:
-        return TruthTable.model_validate(table).truth()
+        return _checked(table)
     except ValidationError as error:
         problems += [
             f"truth.{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e.get('input')!r}" for e in error.errors()
@@ -216,9 +197,10 @@ def _project(data: dict[str, Any], truth: Truth | None, problems: list[str]) -> 
         "q_unit": _per_nm(given["saxs"].get("q_unit", "1/nm"), "saxs.q_unit", problems),
     }
     project["tem"] = {
-        "diameters": _plain(given["tem"].get("diameters", "tem_diameters.csv"), "tem.diameters", problems),
-        "reading_error_nm": truth.tem_reading_error_nm if truth is not None else 0.1,
+        "diameters": _plain(given["tem"].get("diameters", "tem_diameters.csv"), "tem.diameters", problems)
     }
+    if truth is not None:
+        project["tem"]["reading_error_nm"] = truth.tem_reading_error_nm
     project["edx"] = {"file": _plain(given["edx"].get("file", "edx.csv"), "edx.file", problems)}
     names = [c["file"] for c in asaxs["curves"]]
     names += [project["saxs"]["file"], project["tem"]["diameters"], project["edx"]["file"]]

@@ -15,7 +15,7 @@ from nanostrata.domain.origin import Origin
 from nanostrata.errors import PhysicsError
 from nanostrata.models.atom_cloud import PairSums, pair_sums
 from nanostrata.models.lattice_particle import build_particle
-from nanostrata.simulate.truth import Truth
+from nanostrata.simulate.truth import ShiftedProfile, Truth
 
 if TYPE_CHECKING:
     from nanostrata.models.density import SolidSolution
@@ -67,6 +67,11 @@ class Campaign(Domain):
     backgrounds: tuple[float, ...]
     number_density_inv_nm3: float
     seed: int
+
+    @property
+    def profiles(self) -> tuple[ShiftedProfile, ...]:
+        """Profile of each particle of the scattering ensemble."""
+        return tuple(self.truth.profile.of_particle(0.5 * d.diameter_nm, d.logit_shift) for d in self.draws)
 
 
 def simulate(
@@ -201,7 +206,7 @@ def build_ensemble(
             build_particle(
                 solid,
                 semi_axes_nm=(minor, minor, minor * draw.aspect_ratio),
-                x_of_s=truth.profile.shifted(draw.logit_shift),
+                x_of_s=truth.profile.of_particle(0.5 * draw.diameter_nm, draw.logit_shift),
                 structure=structure,
                 axis=axis,
                 rng=np.random.default_rng(child),

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from nanostrata.domain import Domain, FloatArray
-from nanostrata.errors import RecipeError
+from nanostrata.domain.base import freeze
+from nanostrata.errors import PhysicsError, RecipeError
+from nanostrata.kernels.fick import fick_profile
 
-PROFILE_KINDS = ("erf", "exponential", "linear", "homogeneous", "points", "shells")
+ProfileKind: TypeAlias = Literal["erf", "exponential", "linear", "homogeneous", "points", "shells", "fick"]
+PROFILE_KINDS: tuple[str, ...] = get_args(ProfileKind)
 """Radial profiles that a truth can have."""
+
+_NM2_PER_CM2 = 1e14
 
 _INSIDE = 1e-6
 
@@ -33,21 +38,32 @@ class RadialTruth(Domain):
         - ``"linear"``: from ``inner`` to ``outer``;
         - ``"homogeneous"``: ``outer`` everywhere;
         - ``"points"``: monotone cubic (PCHIP) through ``values`` at ``positions``;
-        - ``"shells"``: steps, ``values`` of equispaced shells, inner to outer.
+        - ``"shells"``: steps, ``values`` of equispaced shells, inner to outer;
+        - ``"fick"``: what has diffused into a sphere of ``inner`` after ``time_s`` seconds with ``diffusivity_cm2_s`` from a
+          surface held at ``outer``, :math:`x_{in} + (x_{out} - x_{in})\, c(s, D t / R^2)`. It depends on the
+          radius: every particle has its own, and a spheroid that of the sphere of its volume.
+
+    radius_nm : of "fick", the volume-equivalent radius that the profile is for; set by :meth:`of_particle` and by
+        :class:`Truth` (mean radius), not by the truth file
     """
 
-    kind: Literal["erf", "exponential", "linear", "homogeneous", "points", "shells"]
+    kind: ProfileKind
     inner: float = 0.0
     outer: float = 1.0
     width: float = 0.2
     centre: float = 0.7
     positions: tuple[float, ...] = ()
     values: tuple[float, ...] = ()
+    diffusivity_cm2_s: float = 0.0
+    time_s: float = 0.0
+    radius_nm: float | None = None
 
     def __call__(self, s: FloatArray) -> FloatArray:
         """Shell fraction at s in 0..1."""
         s = np.asarray(s, dtype=np.float64)
         rise = self.outer - self.inner
+        if self.kind == "fick":
+            return np.asarray(self.inner + rise * fick_profile(s.ravel(), self._tau())[0].reshape(s.shape))
         if self.kind == "exponential":
             return np.asarray(self.inner + rise * np.exp(-(1.0 - s) / self.width))
         if self.kind == "erf":
@@ -66,8 +82,28 @@ class RadialTruth(Domain):
         index = np.ceil(s * len(steps) - 1e-9).astype(np.int64) - 1
         return np.asarray(steps[np.clip(index, 0, len(steps) - 1)])
 
+    def _tau(self) -> float:
+        if self.radius_nm is None:
+            raise PhysicsError("truth.profile: a profile of kind 'fick' belongs to a radius; take of_particle()")
+        return self.diffusivity_cm2_s * _NM2_PER_CM2 * self.time_s / self.radius_nm**2
+
+    def of_particle(self, radius_nm: float, logit_shift: float = 0.0) -> ShiftedProfile:
+        """Profile of a particle of this volume-equivalent radius, with its shift of log(x / (1 - x))."""
+        base = replace(self, radius_nm=radius_nm) if self.kind == "fick" else self
+        return ShiftedProfile(base=base, logit_shift=logit_shift)
+
     def shifted(self, logit_shift: float) -> ShiftedProfile:
-        """Shift log(x / (1 - x)): x stays inside 0..1, and x = 1/2 moves by a quarter of the shift."""
+        """Shift log(x / (1 - x)): x stays inside 0..1, and x = 1/2 moves by a quarter of the shift.
+
+        Raises
+        ------
+        PhysicsError
+            For a profile that depends on the particle's radius; :meth:`of_particle` is told it.
+        """
+        if self.kind == "fick":
+            raise PhysicsError(
+                "truth.profile: a profile of kind 'fick' differs from particle to particle; take of_particle(radius_nm, shift)"
+            )
         return ShiftedProfile(base=self, logit_shift=logit_shift)
 
     def problems(self) -> list[str]:
@@ -87,6 +123,23 @@ class RadialTruth(Domain):
         if self.kind == "shells" and not self.values:
             found.append("truth.shell_fraction: expected at least one number")
             return found
+        if self.kind == "fick":
+            found += [
+                f"truth.profile.{key}: kind 'fick' needs a number above 0{hint}, got {value!r}"
+                for key, value, hint in (
+                    ("diffusivity_cm2_s", self.diffusivity_cm2_s, " (about 1e-17 cm^2/s for 2 nm in ten minutes)"),
+                    ("time_s", self.time_s, ""),
+                )
+                if not (math.isfinite(value) and value > 0.0)
+            ]
+            found += [
+                f"truth.profile.{key}: x must lie in 0..1, got {value:g}"
+                for key, value in (("inner", self.inner), ("outer", self.outer))
+                if not 0.0 <= value <= 1.0
+            ]
+            return found
+        if self.diffusivity_cm2_s or self.time_s:
+            found.append(f"truth.profile: diffusivity_cm2_s and time_s belong to kind 'fick', not to {self.kind!r}")
         if self.width <= 0.0:
             found.append(f"truth.profile.width: must be > 0, got {self.width:g}")
             return found
@@ -187,6 +240,9 @@ class Truth(Domain):
         problems = [*_number_problems(self), *self.profile.problems()]
         if problems:
             raise RecipeError(*problems)
+        if self.profile.kind == "fick":
+            # as it stands here it is the profile of the particle of mean diameter
+            freeze(self, "profile", replace(self.profile, radius_nm=0.5 * self.diameter_mean_nm))
 
 
 def _number_problems(t: Truth) -> list[str]:
