@@ -8,6 +8,7 @@ import numpy as np
 
 from nanostrata.domain.atoms import AtomicModel
 from nanostrata.domain.base import Domain, FloatArray, IntArray, freeze, frozen_array
+from nanostrata.domain.charge import BalanceReport
 from nanostrata.errors import PhysicsError
 
 
@@ -24,6 +25,7 @@ class AtomEnsemble(Domain):
     draw : (n,) posterior draw that each particle was built from, -1 for none
     diameter_mean_nm, diameter_std_nm, aspect_mean : of the number distribution that the ensemble stands for
     quadrature_error : largest relative error of a sphere's curve that this choice of sizes makes
+    balance : charge report of each particle; empty where charges were left as they came
     """
 
     particles: tuple[AtomicModel, ...]
@@ -36,6 +38,7 @@ class AtomEnsemble(Domain):
     diameter_std_nm: float
     aspect_mean: float
     quadrature_error: float
+    balance: tuple[BalanceReport, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.particles)

@@ -22,28 +22,40 @@ from nanostrata.tables.factors import FactorTable
 def build_atoms(
     recipe: Recipe, inputs: Inputs, solid: SolidSolution, fit: ProfileFit, seed: np.random.SeedSequence
 ) -> AtomEnsemble:
-    """Build the ensemble: each particle has the size, aspect ratio and profile of another posterior draw."""
-    from nanostrata.stages.build_atoms import build_ensemble, plan_sizes
+    """Build the ensemble: each particle has the size, aspect ratio and profile of another posterior draw.
+
+    The particle nearest to the mean diameter comes first. Charges that whole numbers of atoms leave in a shell are balanced.
+    """
+    from nanostrata.stages.build_atoms import balance, build_ensemble, plan_sizes, steps
 
     names, theta = fit.main.names, fit.main.theta
     mean, std = theta[:, names.index("diameter_mean_nm")], theta[:, names.index("diameter_std_nm")]
     aspect = theta[:, names.index("aspect_ratio")] if "aspect_ratio" in names else np.ones(len(theta))
     count = (recipe.atoms or Atoms()).particles
-    choice, build = seed.spawn(2)
+    choice, build, exchange = seed.spawn(3)
     readings = None if inputs.sizes is None else inputs.sizes.diameters_nm
     plan = plan_sizes(
         float(mean.mean()), float(std.mean()), count, q_max_inv_nm=max(float(c.q_inv_nm[-1]) for c in inputs.curves),
         kind=recipe.particle.sizes, readings_nm=readings,
     )  # fmt: skip
+    order = np.argsort(
+        np.abs(plan.diameter_nm - mean.mean()) > np.abs(plan.diameter_nm - mean.mean()).min() + 1e-9, kind="stable"
+    )
+    plan = replace(plan, diameter_nm=plan.diameter_nm[order], weights=plan.weights[order])
     draw = np.random.default_rng(choice).permutation(len(theta))[:count]
     # the same place in the size distribution of the draw
     diameter = mean[draw] + (plan.diameter_nm - mean.mean()) * std[draw] / std.mean()
-    return build_ensemble(
+    ensemble = build_ensemble(
         solid, plan, mean_nm=float(mean.mean()), std_nm=float(std.mean()), diameter_nm=diameter, aspect_ratio=aspect[draw],
         shell_fraction=np.clip(fit.main.shell_fraction[draw], 0.0, 1.0), draw=draw,
         structure=recipe.particle.structure or solid.core.structure, axis=recipe.particle.axis,
         shells=len(fit.fractions), seed=build,
     )  # fmt: skip
+    balanced = [
+        balance(p, solid, np.random.default_rng(child), x_of_s=steps(x))
+        for p, x, child in zip(ensemble.particles, ensemble.shell_fraction, exchange.spawn(count), strict=True)
+    ]
+    return replace(ensemble, particles=tuple(p for p, _ in balanced), balance=tuple(b for _, b in balanced))
 
 
 def verify_atoms(

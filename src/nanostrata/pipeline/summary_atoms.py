@@ -34,12 +34,67 @@ def atoms_part(ensemble: AtomEnsemble, solid: SolidSolution | None) -> dict[str,
         "draws": ensemble.draw.tolist(),
         "quadrature_error": ensemble.quadrature_error,
     }
+    out |= _charge(ensemble, solid) | _coverage(ensemble, solid)
     if all(a is not None for a in achieved):
         # sites of a shell grow with the particle: the mean is over sites, as EDX sees it
         x = np.stack([a for a in achieved if a is not None])
         volume = w * diameter**3
         out["shell_fraction_mean"] = (volume @ np.nan_to_num(x) / volume.sum()).tolist()
     return out
+
+
+def _charge(ensemble: AtomEnsemble, solid: SolidSolution | None) -> dict[str, Any]:
+    """Exchange unit in words, and the charge of the first particle, split by where it comes from."""
+    from nanostrata.errors import PhysicsError
+    from nanostrata.models.exchange import exchange_scheme
+
+    out: dict[str, Any] = {}
+    if solid is not None and solid.shell is not None:
+        try:
+            out["exchange_unit"] = exchange_scheme(solid).sentence()
+        except PhysicsError as error:
+            out["exchange_unit"] = "; ".join(error.problems)
+    if ensemble.balance:
+        first = ensemble.balance[0]
+        out["charge_balance"] = {
+            "charge_e": first.charge_e,
+            "surface_excess_e": first.surface_excess_e,
+            "formula_e": first.formula_e,
+            "residue_e": first.residue_e,
+            "changed_sites": first.changed_sites,
+            "messages": list(first.messages),
+            "shells": [
+                {
+                    "shell": b.index,
+                    "sites": dict(b.sites),
+                    "x_wanted": b.x_wanted,
+                    "x_achieved": b.x_achieved,
+                    "charge_e": b.charge_e,
+                    "exchange_units": b.exchange_units,
+                    "message": b.message,
+                }
+                for b in first.shells
+            ],
+        }
+    return out
+
+
+def _coverage(ensemble: AtomEnsemble, solid: SolidSolution | None) -> dict[str, Any]:
+    """Share of the outermost layer that is shell material; sigma and intervals are the spread between particles."""
+    from nanostrata.domain.estimate import gaussian_quantity
+    from nanostrata.models.coverage import surface_coverage
+
+    if solid is None or solid.shell is None:
+        return {}
+    layers = surface_coverage(ensemble.particles, solid, ensemble.weights)
+    if not layers:
+        return {}
+    first = layers[0]
+    return {
+        "coverage": gaussian_quantity(first.mean, first.spread or 0.0),
+        "coverage_layer": first.sublattice,
+        "coverage_by_sites": first.mean_by_sites,
+    }
 
 
 def verification_part(v: Verification) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from nanostrata.domain.base import FloatArray
 from nanostrata.io.text_out import write_csv, write_text
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.summary import summarise
-from nanostrata.pipeline.write_atoms import write_ensemble, write_verification
+from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification
 
 __all__ = ["write_csv", "write_run", "write_text"]
 
@@ -29,11 +29,8 @@ def write_run(r: Reconstruction, run_dir: Path) -> dict[str, Any]:
     if truth:
         # the truth of simulated data travels with the run, so that the report can draw it wherever the folder goes
         write_text(run_dir / "truth.json", json.dumps(truth, indent=1, ensure_ascii=False) + "\n")
-    if r.atoms is not None:
-        from nanostrata.io.structures import write_extxyz
-
-        (run_dir / "structures").mkdir(parents=True, exist_ok=True)
-        write_extxyz(run_dir / "structures" / "particle.xyz", r.atoms)
+    if r.ensemble is not None:
+        write_particles(r.ensemble, r.solid, run_dir / "structures", title=r.recipe.sample.title)
     write_results(r, run_dir / "results.h5", summary)
     write_text(run_dir / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return summary

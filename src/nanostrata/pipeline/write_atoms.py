@@ -6,7 +6,9 @@ from pathlib import Path
 
 from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.verification import Verification
+from nanostrata.errors import PhysicsError
 from nanostrata.io.text_out import write_csv
+from nanostrata.models.density import SolidSolution
 
 
 def write_ensemble(ensemble: AtomEnsemble, folder: Path) -> None:
@@ -23,6 +25,19 @@ def write_ensemble(ensemble: AtomEnsemble, folder: Path) -> None:
         folder / "ensemble.csv",
         ["particle", "weight", "diameter_nm", "aspect_ratio", "charge_e", "posterior_draw", *elements], rows,
     )  # fmt: skip
+
+
+def write_particles(ensemble: AtomEnsemble, solid: SolidSolution | None, folder: Path, *, title: str) -> None:
+    """Write all particles as extended XYZ, the first (nearest to the mean diameter) in other formats too."""
+    from nanostrata.io.structures import write_extxyz, write_structures
+    from nanostrata.models.exchange import element_states
+
+    try:
+        states = element_states(solid) if solid is not None else {}
+    except PhysicsError:  # an element that is cation here and anion there has no one charge
+        states = {}
+    write_structures(folder, ensemble.particles, oxidation=states or None, weights=ensemble.weights, title=title)
+    write_extxyz(folder / "particle.xyz", ensemble.typical, comment=title)
 
 
 def write_verification(v: Verification, folder: Path) -> None:
