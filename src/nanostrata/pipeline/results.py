@@ -34,13 +34,17 @@ def write_results(r: Reconstruction, path: Path, summary: dict[str, Any]) -> Non
             _entry(h5, f"sasentry{i:02d}", curve, fit, summary)
         process = h5.create_group("process")
         process.attrs["NX_class"] = "NXcollection"
-        for stage in ("read", "profile", "atoms", "verify", "explain"):
+        for stage in ("read", "profile", "atoms", "verify", "diffusion", "explain"):
             _process(process, stage, summary)
         if r.fit is not None:
             g = process["profile"]
             _draws(g, "main", r.fit.main)
             _draws(g, "independent", r.fit.independent)
             g["shell_fraction_draws"] = r.fit.main_shells
+        if r.diffusion is not None:
+            g = process["diffusion"]
+            g["diffusivity_cm2_s"] = r.diffusion.diffusivity_cm2_s
+            _draws(g, "fick", r.diffusion.fick.draws)
         if r.contrasts is not None:
             g = process["profile"]
             g["names"] = np.array(r.contrasts.names, dtype=h5py.string_dtype())
@@ -101,6 +105,7 @@ def _process(group: Any, stage: str, summary: dict[str, Any]) -> None:
         "profile": ("particle", "profile", "asaxs", "contrasts"),
         "atoms": ("atoms",),
         "verify": ("verification",),
+        "diffusion": ("diffusion",),
         "explain": ("findings",),
     }[stage]
     g["summary"] = json.dumps({k: summary[k] for k in keys if k in summary}, ensure_ascii=False)

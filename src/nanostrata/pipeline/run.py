@@ -10,9 +10,11 @@ from typing import Any
 
 from nanostrata.domain import AtomicModel, SizeDistribution
 from nanostrata.domain.contrast_fit import ContrastFit
+from nanostrata.domain.diffusion import Diffusion
 from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.finding import Finding
 from nanostrata.domain.fit import ProfileFit
+from nanostrata.domain.mismatch import Mismatch
 from nanostrata.domain.particle import ParticleDraws
 from nanostrata.domain.verification import Verification
 from nanostrata.errors import PhysicsError, RecipeError
@@ -52,6 +54,8 @@ class Reconstruction:
     particle: ParticleDraws | None
     ensemble: AtomEnsemble | None
     verification: Verification | None
+    diffusion: Diffusion | None
+    mismatch: Mismatch | None
     findings: tuple[Finding, ...]
     seed: int
     preset: str
@@ -100,7 +104,7 @@ def reconstruct(
     """
     import numpy as np
 
-    from nanostrata.pipeline import atoms_run, gather
+    from nanostrata.pipeline import atoms_run, derived_run, gather
 
     last = max((STAGES.index(s) for s in only), default=len(STAGES) - 1)
     step = _Steps(store, recipe, seed, preset)
@@ -110,6 +114,8 @@ def reconstruct(
     inputs = step("read", lambda: gather.read_inputs(recipe, solid))
 
     sizes, fit, contrasts, particle, ensemble, verification = inputs.sizes, None, None, None, None, None
+    diffusion: Diffusion | None = None
+    mismatch: Mismatch | None = None
     findings: tuple[Finding, ...] = ()
     if last >= STAGES.index("profile"):
         if recipe.contrasts is not None:
@@ -133,10 +139,18 @@ def reconstruct(
         factors, known = gather.factor_tables(recipe)[0], gather.prior_knowledge(recipe, inputs, sizes)
         verification = step("verify", lambda: atoms_run.verify_atoms(recipe, inputs, solid, factors, known, ensemble))
     if last >= STAGES.index("explain"):
+        if fit is not None and particle is not None and solid is not None and solid.shell is not None:
+            mismatch = derived_run.mismatch(recipe, solid, fit, particle)
+            if recipe.growth is not None and recipe.growth.time_s is not None and sizes is not None:
+                diffusion = step(
+                    "diffusion",
+                    lambda: derived_run.diffusion(recipe, inputs, solid, sizes, fit, PRESETS[preset], seed, progress),
+                )
         findings = _explain(recipe, inputs, fit, contrasts, particle, sizes)
+        findings += derived_run.findings(recipe, verification, diffusion, mismatch)
     return Reconstruction(
         recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,
-        ensemble=ensemble, verification=verification, findings=findings, seed=seed, preset=preset,
+        ensemble=ensemble, verification=verification, diffusion=diffusion, mismatch=mismatch, findings=findings, seed=seed, preset=preset,
     )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from nanostrata.domain.estimate import gaussian_quantity, quantity
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.summary_atoms import atoms_part, verification_part
+from nanostrata.pipeline.summary_diffusion import diffusion_summary
+from nanostrata.pipeline.summary_mismatch import mismatch_summary
 
 
 def summarise(r: Reconstruction) -> dict[str, Any]:
@@ -61,6 +63,10 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         out["atoms"] = atoms_part(r.ensemble, r.solid)
     if r.verification is not None:
         out["verification"] = verification_part(r.verification)
+    if r.diffusion is not None:
+        out["diffusion"] = diffusion_summary(r.diffusion)
+    if r.mismatch is not None:
+        out["mismatch"] = mismatch_summary(r.mismatch)
     out["findings"] = [
         {"text": f.text, "grade": f.grade, "numbers": dict(f.numbers), "improve": f.improve} for f in r.findings
     ]

@@ -12,6 +12,7 @@ import numpy as np
 
 from nanostrata.domain.base import FloatArray
 from nanostrata.io.text_out import write_csv, write_text
+from nanostrata.pipeline.derived_run import write_derived
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.summary import summarise
 from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification
@@ -57,6 +58,8 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
         write_ensemble(r.ensemble, folder)
     if r.verification is not None:
         write_verification(r.verification, folder)
+    if r.fit is not None and r.particle is not None and r.solid is not None:
+        write_derived(folder, r.solid, r.fit, r.particle, r.diffusion, r.mismatch)
     if r.fit is not None:
         _profile(r, folder, truth)
         _sizes(r, folder)
