@@ -347,6 +347,7 @@ def test_verdicts(derived):
     assert only_high.verdict.startswith("not determined: only an upper limit")
     assert only_high.limit_cm2_s == pytest.approx(np.quantile(d.diffusivity_cm2_s, 0.95))
     assert "neither end" in verdict(chi2_at_bounds=(1.0, 1.0)).verdict
+    assert "own diffusion time" in verdict(correction_step=0.1).verdict
     wrong = verdict(p=1e-4)
     assert wrong.verdict == "not determined: spherical Fick-2 does not describe the curves"
     assert "without a meaning" in diffusion_summary(wrong)["fick"]["sentence"]

@@ -56,7 +56,8 @@ class FickFit(Domain):
     log10_tau_bounds : flat prior
     chi2_at_bounds : rise of chi2 above the best point where log10(tau) is held at the lower and the upper bound
     common_tau_shift : best log10(tau) minus that of a model in which all particles share one tau
-    correction_step : change of log10(tau) in the last step towards particles with their own tau
+    correction_step : change of log10(tau) in the last step towards particles with their own tau; above 0.02 these steps
+        have not come to rest
     """
 
     draws: Draws
@@ -82,6 +83,9 @@ class FickFit(Domain):
         freeze(self, "radius_nm", frozen_array("radius_nm", self.radius_nm, positive=True))
         d = frozen_array("diffusivity_cm2_s", self.diffusivity_cm2_s, positive=True, length=len(self.radius_nm))
         freeze(self, "diffusivity_cm2_s", d)
+
+    SETTLED = 0.02
+    """Largest last step of log10(tau) towards particles with their own tau."""
 
     @property
     def describes(self) -> bool:
@@ -155,6 +159,8 @@ class Diffusion(Domain):
         if not self.fick.describes:
             return "not determined: spherical Fick-2 does not describe the curves"
         side = self.fick.determination
+        if self.fick.correction_step > self.fick.SETTLED:
+            return "not determined: the spread of sizes is too wide to give every particle its own diffusion time"
         if side == "both sides":
             return "determined"
         if side == "none":

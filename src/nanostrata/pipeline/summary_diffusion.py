@@ -45,6 +45,7 @@ def diffusion_summary(d: Diffusion) -> dict[str, Any]:
             "p": f.p,
             "sentence": _sentence(d),
             "common_tau_shift_log10": f.common_tau_shift,
+            "correction_step_log10": f.correction_step,
             "r_hat": f.draws.r_hat,
             "effective_draws": f.draws.effective,
         },
