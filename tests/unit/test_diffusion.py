@@ -346,6 +346,10 @@ def test_verdicts(derived):
     only_high = verdict(chi2_at_bounds=(3.0, 30.0))
     assert only_high.verdict.startswith("not determined: only an upper limit")
     assert only_high.limit_cm2_s == pytest.approx(np.quantile(d.diffusivity_cm2_s, 0.95))
+    # chi2 alone may just exclude a bound that still cuts the interval
+    near = d.fick.draws.theta.copy()
+    near[:, d.fick.draws.names.index("log10_tau")] += 1.16
+    assert "only a lower limit" in verdict(draws=replace(d.fick.draws, theta=near)).verdict
     assert "neither end" in verdict(chi2_at_bounds=(1.0, 1.0)).verdict
     assert "own diffusion time" in verdict(correction_step=0.1).verdict
     wrong = verdict(p=1e-4)

@@ -84,6 +84,9 @@ class FickFit(Domain):
         d = frozen_array("diffusivity_cm2_s", self.diffusivity_cm2_s, positive=True, length=len(self.radius_nm))
         freeze(self, "diffusivity_cm2_s", d)
 
+    NEAR = 0.1
+    """Distance of an interval's end from a bound of log10(tau), below which the bound has cut it."""
+
     SETTLED = 0.02
     """Largest last step of log10(tau) towards particles with their own tau."""
 
@@ -94,8 +97,16 @@ class FickFit(Domain):
 
     @property
     def determination(self) -> str:
-        """Return "both sides", "lower limit", "upper limit" or "none": what the data say of the size of D."""
-        low, high = (rise < self.LIMIT for rise in self.chi2_at_bounds)
+        """Return "both sides", "lower limit", "upper limit" or "none": what the data say of the size of D.
+
+        A side is open where the bound of log10(tau) is not excluded, or where the 95 % interval comes near it.
+        """
+        log_tau = self.draws.theta[:, self.draws.names.index("log10_tau")]
+        ends = np.quantile(log_tau, [0.025, 0.975])
+        low, high = (
+            rise < self.LIMIT or abs(float(end) - bound) < self.NEAR
+            for rise, end, bound in zip(self.chi2_at_bounds, ends, self.log10_tau_bounds, strict=True)
+        )
         return {(False, False): "both sides", (False, True): "lower limit", (True, False): "upper limit"}.get(
             (low, high), "none"
         )
