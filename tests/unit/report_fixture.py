@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from report_fixture_atoms import add_atoms
 
 RHO = {  # real electron density in e/nm^3 at x = 0, 0.25, 0.5, 0.75, 1 (Ag-In-Se to ZnSe, Chantler)
     8.9: [1350.3, 1351.0, 1349.7, 1346.0, 1339.5],
@@ -93,7 +94,9 @@ def intensity(q: np.ndarray, contrast: np.ndarray, radius: float = 2.05, width: 
     return total * 2e-9
 
 
-def write_curves(root: Path, rng: np.random.Generator, contrasts: bool) -> list[dict[str, Any]]:
+def write_curves(
+    root: Path, rng: np.random.Generator, contrasts: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     rows, energies = [], []
     cases = {"D2O": -250.0, "50/50": 40.0, "H2O": 330.0} if contrasts else {f"{e * 1000:.0f} eV": e for e in RHO}
     for label, number in cases.items():
@@ -137,7 +140,7 @@ def write_curves(root: Path, rng: np.random.Generator, contrasts: bool) -> list[
         )
     write_table(root / "tables/curves.csv", rows)
     write_table(root / "tables/energies.csv", energies)
-    return energies
+    return energies, rows
 
 
 def write_profile(root: Path, simulated: bool) -> None:
@@ -502,11 +505,15 @@ def write_run_folder(
     with_recipe: bool = True,
     title: str = "thick ZnSe shell, 150 °C",
     seed: int = 1,
+    failing: tuple[str, ...] = (),
 ) -> Path:
-    """Write a run folder; ``contrasts`` gives one of explicit contrasts (no profile, no composition, no particle)."""
+    """Write a run folder; ``contrasts`` gives one of explicit contrasts (no profile, no composition, no particle).
+
+    ``failing`` names data sets that speak against the atoms.
+    """
     rng = np.random.default_rng(seed)
     root.mkdir(parents=True, exist_ok=True)
-    energies = write_curves(root, rng, contrasts)
+    energies, curves = write_curves(root, rng, contrasts)
     if contrasts:
         (root / "tables/energies.csv").unlink()
     inputs = write_inputs(root, [str(e["curve"]) for e in energies])
@@ -520,8 +527,8 @@ def write_run_folder(
         summary |= {
             "simulated": simulated,
             "profile": profile_summary(),
-            "atoms": {"counts": {"Ag": 64, "In": 123, "Se": 760, "Zn": 493}, "particles": 1},
         }
+        add_atoms(root, summary, curves, write_table, (BEST, SIGMA, TRUTH if simulated else None), failing)
         if with_recipe:
             summary["recipe"] = RECIPE
         if simulated:
@@ -597,3 +604,4 @@ if __name__ == "__main__":
     write_run_folder(target / "thin", title="thin ZnSe shell, 50 °C", seed=2, with_recipe=False)
     write_run_folder(target / "contrasts", contrasts=True, title="AOT micro-emulsion, three contrasts")
     write_run_folder(target / "real", simulated=False, title="measured sample")
+    write_run_folder(target / "failed", title="failed verification", failing=("tem", "edx"))

@@ -122,3 +122,47 @@ def test_empty_summary_gives_a_text_without_invented_facts() -> None:
     assert "keV" not in text
     assert "shells" not in text
     assert "nanostrata 0.1.0" in text
+
+
+def test_what_follows_from_the_profile_is_told_and_cited(asaxs: Path) -> None:
+    given = summary(asaxs)
+    text = methods_text(given)
+    for words in (
+        "6 particles of atoms, each after another draw of the posterior",
+        "ASAXS: reduced χ² = 0.98, p = 0.64",
+        "All of them agree with the atoms.",
+        "The diffusivity of Zn after 600 s at 150 °C by the definition “spherical Fick-2",
+        "(3.1 ± 0.6) × 10⁻¹⁸ cm²/s",
+        "2.0 ± 0.4 % (95 %: 1.2 to 2.8) along a, of an abrupt interface 6.1 %",
+    ):
+        assert words in text
+    assert {"debye1915", "golub1969", "crank1975", "vegard1921", "denton1991"} <= set(references_used(given))
+
+
+@pytest.mark.parametrize(
+    ("key", "reference"),
+    [("verification", "debye1915"), ("diffusion", "crank1975"), ("atoms", "golub1969")],
+)
+def test_what_a_run_lacks_is_neither_told_nor_cited(asaxs: Path, key: str, reference: str) -> None:
+    given = summary(asaxs)
+    del given[key]
+    assert reference not in references_used(given)
+    assert REFERENCES[reference].title not in methods_text(given)
+    assert set(methods_parts(given).references) == {*references_used(given), "nanostrata"}
+
+
+def test_vegard_is_cited_where_lattices_are_mixed_by_it(asaxs: Path) -> None:
+    given = summary(asaxs)
+    del given["mismatch"]
+    assert "vegard1921" in references_used(given)
+    given["recipe"]["materials"]["core"]["lattice"]["structure"] = "rocksalt"
+    assert "vegard1921" not in references_used(given)
+    assert "cube root of the volume" in methods_text(given)
+
+
+def test_book_is_cited_with_publisher_and_isbn() -> None:
+    crank = REFERENCES["crank1975"]
+    assert (
+        crank.as_text() == "Crank, J. (1975). The Mathematics of Diffusion. Clarendon Press, Oxford. ISBN 0-19-853344-6"
+    )
+    assert crank.as_bibtex().startswith("@book{crank1975,")

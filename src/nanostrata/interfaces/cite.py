@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nanostrata.interfaces.formatting import as_float
 from nanostrata.interfaces.run_folder import first_of, libraries_of, look_up, read_run_folder
 
-__all__ = ["REFERENCES", "Reference", "cite_run", "references_used"]
+__all__ = ["REFERENCES", "Reference", "cite_run", "linear_lattices", "mismatch_stated", "references_used"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,16 @@ class Reference:
         where = ", ".join(
             x
             for x in (
-                self.get("journal") or self.get("booktitle"),
+                self.get("journal") or self.get("booktitle") or self.get("publisher"),
+                self.get("address"),
                 self.get("volume"),
                 self.get("pages").replace("--", "–"),
             )
             if x
         )
         year = f" ({self.get('year')})" if self.get("year") else ""
-        identifier = f"doi:{self.get('doi')}" if self.get("doi") else self.get("url")
+        isbn = f"ISBN {self.get('isbn')}" if self.get("isbn") else ""
+        identifier = f"doi:{self.get('doi')}" if self.get("doi") else self.get("url") or isbn
         note = f" {self.get('note')}." if self.get("note") else ""
         stop = "" if not year and who.endswith(".") else "."
         return f"{who}{year}{stop} {self.title}.{f' {where}.' if where else ''}{note} {identifier}".strip()
@@ -129,6 +132,59 @@ _ALL = (
         "416--431",
         "1995",
         "10.1107/S0108767394013292",
+    ),
+    _article(
+        "debye1915",
+        "Debye, P.",
+        "Zerstreuung von Röntgenstrahlen",
+        "Annalen der Physik",
+        "351",
+        "809--823",
+        "1915",
+        "10.1002/andp.19153510606",
+    ),
+    _article(
+        "golub1969",
+        "Golub, G. H. and Welsch, J. H.",
+        "Calculation of Gauss quadrature rules",
+        "Mathematics of Computation",
+        "23",
+        "221--230",
+        "1969",
+        "10.1090/S0025-5718-69-99647-1",
+    ),
+    Reference(
+        "crank1975",
+        "book",
+        "Crank, J.",
+        "The Mathematics of Diffusion",
+        (
+            ("edition", "2"),
+            ("publisher", "Clarendon Press"),
+            ("address", "Oxford"),
+            ("year", "1975"),
+            ("isbn", "0-19-853344-6"),
+        ),
+    ),
+    _article(
+        "vegard1921",
+        "Vegard, L.",
+        "Die Konstitution der Mischkristalle und die Raumfüllung der Atome",
+        "Zeitschrift für Physik",
+        "5",
+        "17--26",
+        "1921",
+        "10.1007/BF01349680",
+    ),
+    _article(
+        "denton1991",
+        "Denton, A. R. and Ashcroft, N. W.",
+        "Vegard's law",
+        "Physical Review A",
+        "43",
+        "3161--3164",
+        "1991",
+        "10.1103/PhysRevA.43.3161",
     ),
     _article(
         "numpy2020",
@@ -224,7 +280,8 @@ def references_used(summary: Mapping[str, Any]) -> tuple[str, ...]:
 
     ``summary["references"]``, a list of keys, decides when the run wrote one; otherwise the parts of the summary do:
     the multi-shell method when there is a profile, each factor table that was used or compared, the readers of the
-    file formats that were read, atoms and viewer when a particle was built.
+    file formats that were read, atoms and viewer when a particle was built, the scattering of atoms when they were
+    verified, Fick's law in a sphere when there is a diffusivity, Vegard's law when lattice constants were mixed by it.
     """
     given = summary.get("references")
     if isinstance(given, (list, tuple)):
@@ -239,9 +296,37 @@ def references_used(summary: Mapping[str, Any]) -> tuple[str, ...]:
         used |= {"ase2017", "3dmol2015"}
     if summary.get("simulated") or "verification" in summary:
         used.add("waasmaier1995")
+    used |= _atom_references(summary)
+    if mismatch_stated(summary) or linear_lattices(summary):
+        used |= {"vegard1921", "denton1991"}
     if any(name.endswith((".xml", ".h5", ".hdf5", ".nxs", ".hdf")) for name in _input_names(summary)):
         used.add("sasdata")
     return tuple(k for k in REFERENCES if k in used)
+
+
+def _atom_references(summary: Mapping[str, Any]) -> set[str]:
+    used: set[str] = set()
+    if isinstance(summary.get("verification"), Mapping):
+        used.add("debye1915")
+    if as_float(look_up(summary, "atoms.particles")) > 1 and as_float(look_up(summary, "atoms.quadrature_error")) >= 0:
+        used.add("golub1969")
+    if isinstance(look_up(summary, "diffusion.diffusivity_cm2_s"), Mapping):
+        used.add("crank1975")
+    return used
+
+
+def mismatch_stated(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Entries of the mismatch that state their largest step."""
+    entries = summary.get("mismatch")
+    rows = entries if isinstance(entries, list) else []
+    return [e for e in rows if isinstance(e, Mapping) and isinstance(e.get("maximum_percent"), Mapping)]
+
+
+def linear_lattices(summary: Mapping[str, Any]) -> bool:
+    """Whether the recipe mixes two materials of one structure, whose lattice constants are then linear in x."""
+    first, second = (look_up(summary, f"recipe.materials.{m}.lattice") for m in ("core", "shell"))
+    both = isinstance(first, Mapping) and isinstance(second, Mapping)
+    return bool(both and "structure" in first and first["structure"] == second.get("structure"))
 
 
 def _factor_references(summary: Mapping[str, Any]) -> set[str]:

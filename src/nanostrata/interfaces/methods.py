@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from nanostrata.interfaces.cite import REFERENCES, references_used, software_of, software_reference
+from nanostrata.interfaces.cite import (
+    REFERENCES,
+    linear_lattices,
+    references_used,
+    software_of,
+    software_reference,
+)
 from nanostrata.interfaces.formatting import as_float, format_number, format_quantity, join_words, shell_quantities
-from nanostrata.interfaces.run_folder import first_of, look_up
+from nanostrata.interfaces.methods_atoms import atoms_words, diffusion_words, mismatch_words
+from nanostrata.interfaces.methods_writer import Writer
 
 __all__ = ["MethodsText", "methods_parts", "methods_text", "reference_text"]
 
@@ -41,36 +48,18 @@ class MethodsText:
     references: tuple[str, ...]  # keys; "nanostrata" for this software
 
 
-@dataclass(slots=True)
-class _Writer:
-    summary: Mapping[str, Any]
-    allowed: frozenset[str]
-    order: list[str] = field(default_factory=list)
-
-    def cite(self, *keys: str) -> str:
-        """`` [1,2]`` for those of the keys that this run used; "" for none."""
-        numbers = []
-        for key in keys:
-            if key not in self.allowed:
-                continue
-            if key not in self.order:
-                self.order.append(key)
-            numbers.append(str(self.order.index(key) + 1))
-        return f" [{','.join(numbers)}]" if numbers else ""
-
-    def get(self, dotted: str, default: Any = None) -> Any:
-        """Value under a dotted path of the summary."""
-        return look_up(self.summary, dotted, default)
-
-    def first(self, *dotted: str) -> Any:
-        """First value that is there and not empty."""
-        return first_of(self.summary, *dotted)
-
-
 def methods_parts(summary: Mapping[str, Any]) -> MethodsText:
     """Paragraphs and references of the methods text; only what this run did is said and cited."""
-    writer = _Writer(summary, frozenset({*references_used(summary), "nanostrata"}))
-    sentences = (_data(writer), _model(writer), _fit(writer), _results(writer), _software(writer))
+    writer = Writer(summary, frozenset({*references_used(summary), "nanostrata"}))
+    sentences = (
+        _data(writer),
+        _model(writer),
+        _fit(writer),
+        _results(writer),
+        atoms_words(writer),
+        [*diffusion_words(writer), *mismatch_words(writer)],
+        _software(writer),
+    )
     paragraphs = (" ".join(s for s in part if s) for part in sentences)
     return MethodsText(tuple(p for p in paragraphs if p), tuple(writer.order))
 
@@ -92,7 +81,7 @@ def reference_text(key: str, summary: Mapping[str, Any]) -> str:
     return (software_reference(summary) if key == "nanostrata" else REFERENCES[key]).as_text()
 
 
-def _data(w: _Writer) -> list[str]:
+def _data(w: Writer) -> list[str]:
     curves = [e for e in w.first("asaxs.per_energy", "contrasts.per_curve") or [] if isinstance(e, Mapping)]
     sentences = ["The data of this run are simulated."] if w.get("simulated") else []
     if curves:
@@ -111,7 +100,7 @@ def _data(w: _Writer) -> list[str]:
     return [*sentences, *_constraints(w)]
 
 
-def _constraints(w: _Writer) -> list[str]:
+def _constraints(w: Writer) -> list[str]:
     sentences = []
     if isinstance(w.first("tem", "recipe.tem"), Mapping):
         error, count = as_float(w.get("recipe.tem.reading_error_nm")), as_float(w.get("tem.particles"))
@@ -126,7 +115,7 @@ def _constraints(w: _Writer) -> list[str]:
     return sentences
 
 
-def _q_range(w: _Writer, curves: list[Mapping[str, Any]]) -> str:
+def _q_range(w: Writer, curves: list[Mapping[str, Any]]) -> str:
     lows = [as_float(e.get("q_min")) for e in curves]
     highs = [as_float(e.get("q_max")) for e in curves]
     given = w.get("recipe.asaxs.q_range_inv_nm")
@@ -145,7 +134,7 @@ def _medium(medium: Any) -> str:
     return str(medium) if medium else ""
 
 
-def _model(w: _Writer) -> list[str]:
+def _model(w: Writer) -> list[str]:
     kind = str(w.first("profile.family", "recipe.particle.profile") or ("shells" if w.get("profile") else ""))
     shells = shell_quantities(w.get("profile.shell_fraction"))
     number = _count(len(shells)) if shells else w.get("recipe.particle.shells", "")
@@ -163,12 +152,12 @@ def _model(w: _Writer) -> list[str]:
     return sentences
 
 
-def _materials(w: _Writer) -> list[str]:
+def _materials(w: Writer) -> list[str]:
     core, shell = w.get("recipe.materials.core"), w.get("recipe.materials.shell")
     if isinstance(core, Mapping) and isinstance(shell, Mapping):
         ends = (
             f"{core.get('formula')} (x = 0{_lattice(core)}) and {shell.get('formula')} (x = 1{_lattice(shell)}); "
-            f"{_vegard(core, shell)}"
+            f"{_mixed(w)}"
         )
     elif w.get("materials.core") and w.get("materials.shell"):
         structure = w.get("materials.structure")
@@ -197,19 +186,13 @@ def _lattice(material: Mapping[str, Any]) -> str:
     return f", {lattice['structure']}, {constants}" if constants else f", {lattice['structure']}"
 
 
-def _vegard(core: Mapping[str, Any], shell: Mapping[str, Any]) -> str:
-    first, second = (m.get("lattice") for m in (core, shell))
-    same = (
-        isinstance(first, Mapping) and isinstance(second, Mapping) and first.get("structure") == second.get("structure")
-    )
-    return (
-        "lattice constants are linear in x (Vegard)"
-        if same
-        else "the cube root of the volume per shared site is linear in x"
-    )
+def _mixed(w: Writer) -> str:
+    if linear_lattices(w.summary):
+        return f"lattice constants are linear in x (Vegard{w.cite('vegard1921', 'denton1991')})"
+    return "the cube root of the volume per shared site is linear in x"
 
 
-def _factors(w: _Writer) -> list[str]:
+def _factors(w: Writer) -> list[str]:
     factors = w.first("asaxs.factors", "recipe.asaxs.factors")
     if factors is None:
         return []
@@ -234,7 +217,7 @@ def _factors(w: _Writer) -> list[str]:
     return sentences
 
 
-def _table_words(w: _Writer, table: str) -> str:
+def _table_words(w: Writer, table: str) -> str:
     if table == "chantler":
         return f"Chantler{w.cite('chantler1995')} as given by XrayDB{w.cite('xraydb')}"
     if table == "cromer-liberman":
@@ -242,7 +225,7 @@ def _table_words(w: _Writer, table: str) -> str:
     return ""
 
 
-def _fit(w: _Writer) -> list[str]:
+def _fit(w: Writer) -> list[str]:
     scale, background = w.get("recipe.asaxs.scale"), w.get("recipe.asaxs.background")
     doubt = as_float(w.get("recipe.asaxs.scale_uncertainty"))
     sentences = []
@@ -266,7 +249,7 @@ def _fit(w: _Writer) -> list[str]:
     return sentences
 
 
-def _results(w: _Writer) -> list[str]:
+def _results(w: Writer) -> list[str]:
     sentences = []
     diameter, spread = w.get("particle.diameter_mean_nm"), w.get("particle.diameter_std_nm")
     if diameter is not None:
@@ -298,7 +281,7 @@ def _results(w: _Writer) -> list[str]:
     return sentences
 
 
-def _software(w: _Writer) -> list[str]:
+def _software(w: Writer) -> list[str]:
     name, version = software_of(w.summary)
     ours, seed = w.cite("nanostrata"), w.get("seed")
     named = {

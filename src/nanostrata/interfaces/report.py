@@ -10,9 +10,12 @@ from nanostrata.interfaces import report_sections as parts
 from nanostrata.interfaces.cite import software_of
 from nanostrata.interfaces.figures import draw_figures
 from nanostrata.interfaces.methods import methods_text
+from nanostrata.interfaces.report_diffusion import diffusion_html, mismatch_html
 from nanostrata.interfaces.report_findings import findings_html, tiles_html
 from nanostrata.interfaces.report_html import page, section, template
 from nanostrata.interfaces.report_index import render_index
+from nanostrata.interfaces.report_particles import particle_html
+from nanostrata.interfaces.report_verification import alert_text, verdict_html, verification_html
 from nanostrata.interfaces.run_folder import RunFolder, read_run_folder
 from nanostrata.interfaces.viewer import viewer_library
 from nanostrata.io.text_out import write_text
@@ -54,14 +57,16 @@ def render_report(run_dir: Path | str) -> Path:
 
 def _html(run: RunFolder, figures: dict[str, str]) -> str:
     blocks = [
-        ("findings", "Findings", findings_html(run) + tiles_html(run)),
+        ("findings", "Findings", verdict_html(run) + findings_html(run) + tiles_html(run)),
         ("profile", "Composition profile", parts.profile_html(run, figures)),
         ("data", "Curves and fit", data.data_html(run, figures)),
         ("radii", "Radii and contrasts", data.contrasts_html(run)),
         ("sizes", "Size and composition", parts.sizes_html(run, figures)),
-        ("particle", "The particle", parts.particle_html(run, figures)),
         ("shape", "Sphere or spheroid", data.shape_html(run)),
-        ("verification", "Verification", parts.verification_html(run)),
+        ("particle", "The particles", particle_html(run, figures)),
+        ("verification", "Do the atoms answer to the data?", verification_html(run, figures)),
+        ("diffusion", "Depth profile and diffusion", diffusion_html(run, figures)),
+        ("mismatch", "Lattice mismatch", mismatch_html(run, figures)),
         ("factors", "f′ and f″", data.factors_html(run)),
         ("warnings", "Warnings", parts.warnings_html(run)),
         ("inputs", "What was read", data.inputs_html(run)),
@@ -89,6 +94,7 @@ def _html(run: RunFolder, figures: dict[str, str]) -> str:
         simulated=run.simulated,
         scripts=[*scripts, template("report.js")],
         description=f"Report on {run.title}",
+        alert=alert_text(run),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from nanostrata.interfaces.cite import mismatch_stated
 from nanostrata.interfaces.formatting import (
     as_float,
     decimals_for,
@@ -74,6 +75,7 @@ def key_numbers(run: RunFolder) -> list[tuple[str, str, list[str]]]:
         quantity = run.get(f"contrasts.parameters.{key}")
         if quantity is not None:
             tiles.append((name, *_value_and_notes(quantity, "nm" if key.endswith("_nm") else "", None)))
+    tiles += _derived_tiles(run)
     chi2 = as_float(run.first("asaxs.chi2_reduced", "contrasts.chi2_reduced"))
     if chi2 > 0:
         count = len(run.first("asaxs.per_energy", "contrasts.per_curve") or [])
@@ -81,6 +83,38 @@ def key_numbers(run: RunFolder) -> list[tuple[str, str, list[str]]]:
         verdict = run.get("contrasts.verdict")
         tiles.append(("reduced χ² of the fit", format_number(chi2), notes + ([str(verdict)] if verdict else [])))
     return tiles
+
+
+def _derived_tiles(run: RunFolder) -> list[tuple[str, str, list[str]]]:
+    """Diffusivity and largest step of the lattice, where the run has them."""
+    tiles: list[tuple[str, str, list[str]]] = []
+    number, verdict = run.get("diffusion.diffusivity_cm2_s"), str(run.get("diffusion.verdict") or "")
+    if isinstance(number, Mapping):
+        element = str(run.get("diffusion.element") or "")
+        definition = str(run.get("diffusion.definition") or "definition not stated").partition(":")[0]
+        name = f"diffusivity{f' of {element}' if element else ''} ({definition})"
+        tiles.append((name, *_diffusivity(number, verdict, run.truth("diffusivity_cm2_s"))))
+    for entry in mismatch_stated(run.summary):
+        along = str(entry.get("direction", ""))
+        where = "" if along == "cubic" else f" along {along}"
+        value, notes = _value_and_notes(entry["maximum_percent"], "%", None)
+        abrupt = entry.get("abrupt_percent")
+        whole = as_float(abrupt.get("value") if isinstance(abrupt, Mapping) else abrupt)
+        beside = [] if math.isnan(whole) else [f"abrupt interface: {format_number(whole, 1)} %"]
+        tiles.append((f"largest lattice step{where}", value, notes + beside))
+    return tiles
+
+
+def _diffusivity(number: Mapping[str, Any], verdict: str, truth: Any) -> tuple[str, list[str]]:
+    """Value and small print; a diffusivity that is not determined gets no value."""
+    if verdict.startswith("not determined"):
+        why = verdict.partition(":")[2].strip().replace("cm^2/s", "cm²/s")
+        return "not determined", [why] if why else []
+    low, high = interval_of(number, 95)
+    known = not math.isnan(low) and not math.isnan(high)
+    notes = [f"95\u00a0%: {format_number(low, digits=2)} to {format_number(high, digits=2)}"] if known else []
+    note = truth_note(number, truth)
+    return format_number(as_float(number.get("value")), digits=2) + " cm²/s", notes + ([note] if note else [])
 
 
 def _value_and_notes(quantity: Any, unit: str, truth: Any) -> tuple[str, list[str]]:

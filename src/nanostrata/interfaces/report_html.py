@@ -68,8 +68,9 @@ def html_table(
     numeric: Sequence[int] = (),
     head_column: bool = True,
     classes: Mapping[int, str] | None = None,
+    marked: Sequence[int] = (),
 ) -> str:
-    """Table from cells that are already HTML; numeric columns are set flush right."""
+    """Table from cells that are already HTML; numeric columns are set flush right, ``marked`` rows stand out."""
 
     def css(i: int) -> str:
         names = [*(["n"] if i in numeric else []), *([classes[i]] if classes and i in classes else [])]
@@ -77,12 +78,12 @@ def html_table(
 
     head = "".join(f'<th scope="col"{css(i)}>{h}</th>' for i, h in enumerate(headers))
     body = []
-    for row in rows:
+    for k, row in enumerate(rows):
         cells = "".join(
             f'<th scope="row"{css(i)}>{c}</th>' if i == 0 and head_column else f"<td{css(i)}>{c}</td>"
             for i, c in enumerate(row)
         )
-        body.append(f"<tr>{cells}</tr>")
+        body.append(f"<tr{' class=marked' if k in marked else ''}>{cells}</tr>")
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
         "<div "
@@ -144,8 +145,11 @@ def section(run: RunFolder, ident: str, title: str, body: str, *, first: bool = 
     return f'<section id="{ident}"{" class=first" if first else ""}><h2>{escape(title)} {tag}</h2>{body}</section>'
 
 
-def page(title: str, body: str, *, simulated: bool, scripts: Sequence[str] = (), description: str = "") -> str:
-    """A complete page. The content policy forbids every request to anywhere."""
+def page(
+    title: str, body: str, *, simulated: bool, scripts: Sequence[str] = (), description: str = "", alert: str = ""
+) -> str:
+    """A complete page, with a red ``alert`` on top. The content policy forbids every request to anywhere."""
+    loud = f'<div class="alert" role="alert">{escape(alert)}</div>' if alert else ""
     banner = f'<div class="banner" role="note">{SIMULATED} (black, dashed)</div>' if simulated else ""
     margin = (
         "@media print "
@@ -168,7 +172,7 @@ def page(title: str, body: str, *, simulated: bool, scripts: Sequence[str] = (),
 </head>
 <body{"" if simulated else ' class="measured"'}>
 <a class="skip" href="#findings">Skip to the findings</a>
-{banner}
+{loud}{banner}
 {body}
 {code}</body>
 </html>

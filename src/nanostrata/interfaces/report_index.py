@@ -13,6 +13,7 @@ from nanostrata.interfaces.figure_style import inches, legend_below, style, to_s
 from nanostrata.interfaces.figures_profile import draw_profile
 from nanostrata.interfaces.report_findings import findings_html, key_numbers
 from nanostrata.interfaces.report_html import html_table, page, section
+from nanostrata.interfaces.report_verification import verdict_html
 from nanostrata.interfaces.run_folder import RunFolder, read_run_folder
 from nanostrata.io.text_out import write_text
 
@@ -102,4 +103,6 @@ def _profiles(runs: Sequence[RunFolder]) -> str:
 
 
 def _card(run: RunFolder, link: str) -> str:
-    return f'<li><h3><a href="{link}">{escape(run.title)}</a></h3>{findings_html(run)}</li>'
+    return (
+        f'<li><h3><a href="{link}">{escape(run.title)}</a></h3>{verdict_html(run, link=False)}{findings_html(run)}</li>'
+    )

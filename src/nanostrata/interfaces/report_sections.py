@@ -1,11 +1,10 @@
-"""Sections of the report below the first screen: profile, sizes, particle, warnings, methods, settings."""
+"""Sections of the report below the first screen: profile, sizes, warnings, methods, settings."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from html import escape
-from itertools import pairwise
 from typing import Any
 
 from nanostrata.interfaces.cite import REFERENCES, software_of
@@ -29,16 +28,13 @@ from nanostrata.interfaces.report_html import (
     numbers_html,
 )
 from nanostrata.interfaces.run_folder import RunFolder, Table, libraries_of
-from nanostrata.interfaces.viewer import viewer_html
 
 __all__ = [
     "methods_html",
-    "particle_html",
     "profile_html",
     "settings_html",
     "sizes_html",
     "tables_html",
-    "verification_html",
     "warnings_html",
 ]
 
@@ -222,57 +218,6 @@ def _signed_sigma(value: float) -> str:
     return "–" if math.isnan(value) else f"{'+' if value > 0 else ''}{format_number(value, 1)} σ"
 
 
-def particle_html(run: RunFolder, figures: Figures) -> str:
-    """Rotatable particle, its still, atoms of each element."""
-    counts = _count_table(run)
-    if run.particle is None or not run.particle.symbols:
-        return counts
-    edges = run.get("profile.edges_nm")
-    labels = []
-    if isinstance(edges, list):
-        bounds = [0.0, *(as_float(e.get("value") if isinstance(e, Mapping) else e) for e in edges)]
-        labels = [f"shell {k}: {a:.2f}–{b:.2f} nm" for k, (a, b) in enumerate(pairwise(bounds), 1)]
-    intro = (
-        f"<p>One particle of {len(run.particle.symbols)} atoms built from the profile on the crystal lattice. "
-        "Which site carries which element inside a shell is "
-        "drawn at random: the picture shows one of many particles that fit equally well.</p>"
-    )
-    still = figure_html(
-        run,
-        figures,
-        "particle",
-        "The same particle as a still, seen along z: whole, and cut in half to show the inside.",
-    )
-    files = (
-        '<p class="numbers">Atoms: <a href="structures/particle.xyz">structures/particle.xyz</a> (extended XYZ, '
-        "ångström) · "
-        'still picture: <a href="figures/particle.svg">figures/particle.svg</a></p>'
-    )
-    return intro + viewer_html(run.particle, labels) + files + still + counts
-
-
-def _count_table(run: RunFolder) -> str:
-    counts = run.get("profile.element_counts")
-    if not isinstance(counts, Mapping) or not counts:
-        return ""
-    built = run.get("atoms.counts")
-    truths = run.truth("element_counts")
-    rows = []
-    for element, quantity in counts.items():
-        cells = [escape(str(element)), format_quantity(quantity)]
-        cells += [cell(built.get(element))] if isinstance(built, Mapping) else []
-        cells += (
-            [truth_note(quantity, truths.get(element)).removeprefix("truth ") or "–"]
-            if isinstance(truths, Mapping)
-            else []
-        )
-        rows.append(cells)
-    headers = ["element", "atoms in the mean particle"]
-    headers += ["in the particle shown"] if isinstance(built, Mapping) else []
-    headers += ["truth"] if isinstance(truths, Mapping) else []
-    return "<h3>Atoms of each element</h3>" + html_table(headers, rows, numeric=range(1, len(headers)))
-
-
 def warnings_html(run: RunFolder) -> str:
     """Warnings, or the statement that there are none."""
     items = []
@@ -281,23 +226,6 @@ def warnings_html(run: RunFolder) -> str:
         where = " · ".join(escape(str(entry[k])) for k in ("stage", "code") if entry.get(k))
         items.append(f'<li>{escape(str(entry.get("message", "")))} <span class="where">{where}</span></li>')
     return f'<ul class="warnings">{"".join(items)}</ul>' if items else "<p>No warnings.</p>"
-
-
-def verification_html(run: RunFolder) -> str:
-    """Verdicts of the verification, when it has run."""
-    verification = run.get("verification")
-    if not isinstance(verification, Mapping):
-        return ""
-    rows = [
-        [escape(str(name)), number_or_dash(as_float(v.get("chi2_reduced")), 2), cell(v.get("verdict"))]
-        for name, v in verification.items()
-        if isinstance(v, Mapping)
-    ]
-    passed = verification.get("passed")
-    verdict = (
-        "" if passed is None else f"<p><b>{'Passed' if passed else 'Failed: results are kept and marked'}.</b></p>"
-    )
-    return verdict + (html_table(["data set", "reduced χ²", "verdict"], rows, numeric=(1,)) if rows else "")
 
 
 def methods_html(run: RunFolder) -> str:

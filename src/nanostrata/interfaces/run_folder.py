@@ -87,12 +87,14 @@ class Particle:
     positions_angstrom : (m, 3), centred on the atoms' mean
     shell : (m,) shell index as written in the file, or None
     depth_nm : (m,) distance to the surface, nm, or None
+    info : entries of the comment line, as text
     """
 
     symbols: tuple[str, ...]
     positions_angstrom: FloatArray
     shell: IntArray | None = None
     depth_nm: FloatArray | None = None
+    info: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +218,12 @@ def _read_particle(file: Path, problems: list[str]) -> Particle | None:
     lines = file.read_text(encoding="utf-8").splitlines()
     try:
         count = int(lines[0])
-        layout = _xyz_layout(lines[1])
+        entries = dict(token.split("=", 1) for token in shlex.split(lines[1]) if "=" in token)
+        layout = _xyz_layout(entries)
         rows = [line.split() for line in lines[2 : 2 + count]]
         if len(rows) != count:
             raise ValueError(f"{count} atoms announced, {len(rows)} found")
-        return _particle(rows, layout)
+        return _particle(rows, layout, entries)
     except (ValueError, IndexError, KeyError) as error:
         problems.append(
             f"{file}: expected extended XYZ (count, comment with Properties=..., one line per atom), {error}"
@@ -228,9 +231,8 @@ def _read_particle(file: Path, problems: list[str]) -> Particle | None:
         return None
 
 
-def _xyz_layout(comment: str) -> dict[str, int]:
+def _xyz_layout(entries: Mapping[str, str]) -> dict[str, int]:
     layout: dict[str, int] = {}
-    entries = dict(token.split("=", 1) for token in shlex.split(comment) if "=" in token)
     parts = entries.get("Properties", "species:S:1:pos:R:3").split(":")
     start = 0
     for name, _kind, width in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
@@ -239,7 +241,7 @@ def _xyz_layout(comment: str) -> dict[str, int]:
     return layout
 
 
-def _particle(rows: Sequence[Sequence[str]], layout: Mapping[str, int]) -> Particle:
+def _particle(rows: Sequence[Sequence[str]], layout: Mapping[str, int], entries: Mapping[str, str]) -> Particle:
     first, pos = layout["species"], layout["pos"]
     rows = [r for r in rows if r[first] != "X"]
     xyz = np.array([[float(v) for v in r[pos : pos + 3]] for r in rows], dtype=np.float64).reshape(-1, 3)
@@ -255,7 +257,7 @@ def _particle(rows: Sequence[Sequence[str]], layout: Mapping[str, int]) -> Parti
     if depth is not None and not np.isfinite(depth).all():
         depth = None
     centre = xyz.mean(axis=0) if len(xyz) else np.zeros(3)
-    return Particle(tuple(r[first] for r in rows), xyz - centre, shell, depth)
+    return Particle(tuple(r[first] for r in rows), xyz - centre, shell, depth, entries)
 
 
 def _depth(xyz_angstrom: FloatArray, fraction: FloatArray) -> FloatArray:
