@@ -1,11 +1,11 @@
 """Laue scattering of particles of atoms: a random alloy has all of it, thin quotas take some of it away."""
 
 import numpy as np
+from tests.recovery.campaign import CHANTLER, solid
 
 from nanostrata.models.atom_cloud import particle_intensities
 from nanostrata.models.lattice_particle import build_particle
 from nanostrata.models.shell_curve import spheroid_curve
-from tests.recovery.campaign import CHANTLER, solid
 
 Q = np.linspace(0.5, 4.5, 41)
 ENERGY = 9.3

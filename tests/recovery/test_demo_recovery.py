@@ -47,16 +47,7 @@ def table(results: list[dict[str, Any]]) -> dict[str, tuple[int, float, float]]:
     return out
 
 
-THIN = pytest.param(
-    "thin",
-    marks=pytest.mark.xfail(
-        strict=False,
-        reason="mean x comes out 0.65 sigma high (16 of 20 inside): the true inner shells (0.02 to 0.06) lie at the wall x = 0",
-    ),
-)
-
-
-@pytest.mark.parametrize("sample", [THIN, "thick"])
+@pytest.mark.parametrize("sample", ["thin", "thick"])
 def test_truth_lies_inside_the_intervals(sample: str, tmp_path: Path) -> None:
     results = [recover(sample, seed, tmp_path / str(seed)) for seed in SEEDS]
     for name, (inside, half_width, bias) in table(results).items():

@@ -70,7 +70,7 @@ def test_one_sample_of_the_table(tmp_path: Path) -> None:
     verdicts = judge(1, tmp_path / "1")
     assert verdicts["true"].passed
     assert not verdicts["homogeneous"].passed
-    assert [d.name for d in verdicts["size"].data_sets if d.verdict == "fails"] == ["asaxs", "saxs", "tem"]
+    assert {"asaxs", "saxs"} <= {d.name for d in verdicts["size"].data_sets if d.verdict == "fails"}
     chi2 = {d.name: d.chi2_reduced for d in verdicts["true"].data_sets}
     assert 0.7 < chi2["asaxs"] < 1.3
     assert np.isfinite(list(chi2.values())).all()

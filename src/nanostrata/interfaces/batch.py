@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["demo", "run_folders", "run_projects"]
 
-_COLUMNS = ("sample", "chi2/n", "diameter (nm)", "mean x", "x outermost", "gradient", "shells supported", "report")
+_COLUMNS = ("sample", "chi2/n", "diameter (nm)", "mean x", "x outermost", "gradient", "shells supported", "atoms", "report")
 
 
 def run_projects(
@@ -119,6 +119,7 @@ def _row(result: RunResult) -> list[str]:
         _short(outermost),
         str(profile.get("gradient", "-")),
         str(profile.get("supported_shells", "-")),
+        {True: "agree with all data", False: "FAIL", None: "-"}[(s.get("verification") or {}).get("passed")],
         str(page if page.is_file() else result.run_dir),
     ]
 
@@ -129,11 +130,14 @@ def _short(quantity: Any) -> str:
 
 def demo(out: Path, *, seed: int, fresh: bool) -> None:
     """Run the bundled samples, and end by printing the path of the report."""
+    from nanostrata.interfaces.compare import compare_folders
     from nanostrata.interfaces.report import render_index, render_report
     from nanostrata.pipeline.demo import run_demo
 
     console.state.log_file = out / "thin" / "run" / "run.log"
     results = run_demo(out, seed=seed, fresh=fresh, progress=console.progress(), render=render_report)
     show_results(results)
+    console.say()
+    compare_folders([r.run_dir for r in results], out=out / "compare")
     page = render_index(out, [r.run_dir for r in results], title="Simulated thin- and thick-shell Ag-In-Se/ZnSe")
     console.say(str(page))
