@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["demo", "run_folders", "run_projects"]
 
-_COLUMNS = ("sample", "chi2/n", "diameter (nm)", "mean x", "x outermost", "gradient", "shells supported", "atoms", "report")
+_COLUMNS = (
+    "sample",
+    "chi2/n",
+    "diameter (nm)",
+    "mean x",
+    "x outermost",
+    "gradient",
+    "shells supported",
+    "atoms",
+    "report",
+)
 
 
 def run_projects(

@@ -39,7 +39,11 @@ def depth_profile(run: RunFolder) -> str | None:
     axes = figure.add_subplot(figure.add_gridspec(1, 1, **box)[0, 0])
     order = np.argsort(table.floats("depth_nm"), kind="stable")
     depth = table.floats("depth_nm")[order]
-    handles = _points(axes, table, order) if len(table) < _CONTINUOUS else _bands(axes, table, order)
+    steps = run.first("profile.family", "recipe.particle.profile") in ("shells", "core_shell", "homogeneous")
+    if len(table) < _CONTINUOUS:
+        handles = _points(axes, table, order)
+    else:
+        handles = _bands(axes, table, order, steps=steps)
     for name, colour, dashes, words in _FITS:
         if table.has(name):
             handles += axes.plot(
@@ -60,16 +64,20 @@ def depth_profile(run: RunFolder) -> str | None:
     return to_svg(figure)
 
 
-def _bands(axes: Any, table: Table, order: Any) -> list[Any]:
+def _bands(axes: Any, table: Table, order: Any, *, steps: bool) -> list[Any]:
     depth = table.floats("depth_nm")[order]
     handles = []
     for level, alpha in ((95, 0.20), (68, 0.38)):
         low, high = table.floats(f"low{level}")[order], table.floats(f"high{level}")[order]
         if np.isfinite(low).any():
             label = f"posterior, {level} %"
-            handles.append(axes.fill_between(depth, low, high, color=BLUE, alpha=alpha, linewidth=0, label=label))
+            band = axes.fill_between(
+                depth, low, high, step="mid" if steps else None, color=BLUE, alpha=alpha, linewidth=0, label=label
+            )
+            handles.append(band)
     value = table.floats("density_inv_nm3")[order]
-    return [*handles[::-1], *axes.plot(depth, value, color=BLUE, linewidth=2, label="profile")]
+    drawn = "steps-mid" if steps else "default"
+    return [*handles[::-1], *axes.plot(depth, value, color=BLUE, linewidth=2, drawstyle=drawn, label="profile")]
 
 
 def _points(axes: Any, table: Table, order: Any) -> list[Any]:

@@ -10,7 +10,6 @@ from typing import Any
 from nanostrata.interfaces.figures_diffusion import interface_depths, mismatch_entries
 from nanostrata.interfaces.formatting import (
     as_float,
-    format_number,
     format_quantity,
     interval_of,
     shell_quantities,
@@ -22,7 +21,16 @@ from nanostrata.interfaces.run_folder import RunFolder
 
 __all__ = ["diffusion_html", "mismatch_html"]
 
-_PRETTY = (("^2", "²"), ("C1", "C₁"), ("C2", "C₂"), ("_n", "ₙ"), ("_1", "₁"), ("chi2", "χ²"))
+_PRETTY = (
+    ("^2", "²"),
+    ("C1", "C₁"),
+    ("C2", "C₂"),
+    ("_n", "ₙ"),
+    ("_1", "₁"),
+    ("chi2", "χ²"),
+    (" - ", " − "),
+    ("sqrt", "√"),
+)
 
 Figures = Mapping[str, str]
 _D_UNIT = "cm²/s"
@@ -60,7 +68,7 @@ def _pretty(text: str) -> str:
 def _verdict(run: RunFolder, element: str) -> str:
     verdict = _pretty(str(run.get("diffusion.verdict") or ""))
     grown = [
-        f"{format_number(value)} {unit}"
+        f"{value:g} {unit}"
         for value, unit in (
             (as_float(run.get("diffusion.time_s")), "s"),
             (as_float(run.get("diffusion.temperature_c")), "°C"),
@@ -107,7 +115,7 @@ def _definitions(run: RunFolder) -> str:
         name = str(run.get("diffusion.definition") or "")
         short, _, rest = name.partition(":")
         rows.append(
-            [f"<b>★ {escape(short)}</b>", "–", escape(rest.strip()), f"<b>{_value(first, {})}</b>"],
+            [f"<b>★ {escape(short)}</b>", "–", escape(_pretty(rest.strip())), _first(run, first)],
         )
     for entry in run.get("diffusion.alternatives") or []:
         if isinstance(entry, Mapping):
@@ -116,7 +124,7 @@ def _definitions(run: RunFolder) -> str:
                 [
                     escape(str(entry.get("name", ""))),
                     f'<span class="formula">{escape(_pretty(formula))}</span>' if formula else "–",
-                    escape(str(entry.get("label") or "")),
+                    escape(_pretty(str(entry.get("label") or ""))),
                     _value(entry.get("diffusivity_cm2_s"), entry),
                 ]
             )
@@ -132,6 +140,13 @@ def _definitions(run: RunFolder) -> str:
     marked = [0] if first is not None else []
     table = html_table(headers, rows, marked=marked, classes={3: "nw"}, caption="Every definition of the diffusivity")
     return f"<h3>By definition</h3>{text}{table}"
+
+
+def _first(run: RunFolder, quantity: Any) -> str:
+    """Value of the first page; said to be no result where it is not determined."""
+    if str(run.get("diffusion.verdict") or "").startswith("not determined"):
+        return f'<span class="wrap"><b>not determined</b>; the fit gives {escape(format_quantity(quantity))}</span>'
+    return f"<b>{_value(quantity, {})}</b>"
 
 
 def _value(quantity: Any, entry: Mapping[str, Any]) -> str:

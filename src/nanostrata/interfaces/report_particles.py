@@ -73,18 +73,49 @@ def _numbers(run: RunFolder) -> str:
         rows.append(["charge of the particle shown", escape(f"{_signed(charge, 0)} e{among}")])
     coverage = run.get("atoms.coverage")
     if isinstance(coverage, Mapping) and not math.isnan(as_float(coverage.get("value"))):
-        note = " ".join(sentences_of([coverage.get(k) for k in ("definition", "sentence", "notes")]))
-        value = f"<b>{escape(format_quantity(coverage))}</b>{f'<br>{escape(note)}' if note else ''}"
-        rows.append(["share of shell material in the outermost layer", value])
+        rows.append(["share of shell material in the outermost layer", _coverage(run, coverage)])
     elif isinstance(coverage, (int, float)) and not isinstance(coverage, bool):
         rows.append(["share of shell material in the outermost layer", escape(format_number(float(coverage)))])
     exchange = sentences_of(run.get("atoms.exchange_unit"))
     if exchange:
         rows.append(["exchange unit", escape(" ".join(exchange))])
-    balance = sentences_of(run.get("atoms.charge_balance"))
+    balance = _balance(run.get("atoms.charge_balance"))
     if balance:
         rows.append(["charge balance", "<br>".join(escape(b) for b in balance)])
     return "<h3>Charge and surface</h3>" + html_table(["quantity", "value"], rows) if rows else ""
+
+
+def _coverage(run: RunFolder, coverage: Mapping[str, Any]) -> str:
+    """Coverage of the layer, and which layer and spread it is where the run says so."""
+    layer = str(run.get("atoms.coverage_layer") or "")
+    if not layer:
+        return f"<b>{escape(format_quantity(coverage))}</b>"
+    by_sites = as_float(run.get("atoms.coverage_by_sites"))
+    text = f"of the outermost {layer}s; ± is the spread from particle to particle"
+    text += f"; counting empty sites, too: {format_number(by_sites)}" if not math.isnan(by_sites) else ""
+    bare = {k: coverage.get(k) for k in ("value", "sigma")}
+    return f"<b>{escape(format_quantity(bare))}</b> {escape(text)}"
+
+
+def _balance(value: Any) -> list[str]:
+    """Where the charge of a particle comes from, and what was said about it."""
+    sentences = sentences_of(value)
+    if not isinstance(value, Mapping):
+        return sentences
+    named = (
+        ("surface_excess_e", "from unequal numbers of cation and anion sites, which ligands would balance"),
+        ("formula_e", "from formulas that are not neutral"),
+        ("residue_e", "from whole numbers of atoms"),
+    )
+    parts = [(as_float(value.get(key)), words) for key, words in named]
+    known = [f"{_signed(v, 0)} e {words}" for v, words in parts if not math.isnan(v)]
+    charge, changed = as_float(value.get("charge_e")), as_float(value.get("changed_sites"))
+    if math.isnan(charge) or not known:
+        return sentences
+    text = f"First particle of the ensemble: {_signed(charge, 0)} e in all; {', '.join(known)}."
+    if changed > 0:
+        text += f" {changed:.0f} site{'s' if changed != 1 else ''} had to change to balance it."
+    return [text, *(f"{s[:1].upper()}{s[1:]}." for s in sentences)]
 
 
 def _signed(value: float, decimals: int) -> str:

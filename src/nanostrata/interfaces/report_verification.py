@@ -22,7 +22,7 @@ _MOST = 4
 def sentences_of(value: Any) -> list[str]:
     """Sentences of a key that holds one, several, or a mapping with notes."""
     if isinstance(value, Mapping):
-        return [s for key in ("sentence", "notes", "message") for s in sentences_of(value.get(key))]
+        return [s for key in ("sentence", "notes", "message", "messages") for s in sentences_of(value.get(key))]
     if isinstance(value, (list, tuple)):
         return [s for v in value for s in sentences_of(v)]
     return [value] if isinstance(value, str) and value else []
