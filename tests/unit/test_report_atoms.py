@@ -316,3 +316,52 @@ def test_sentences_are_found_in_every_form() -> None:
     assert sentences_of("a") == ["a"]
     assert sentences_of(None) == []
     assert sentences_of(["a", None, ""]) == ["a"]
+
+
+def test_charge_balance_names_its_particle_and_where_the_charge_comes_from(tmp_path: Path) -> None:
+    balance = {
+        "charge_e": -8.0,
+        "surface_excess_e": -8.0,
+        "formula_e": 0.0,
+        "residue_e": 0.0,
+        "changed_sites": 3,
+        "messages": ["shell 1 holds fewer cation sites than one exchange unit (4 of 7)"],
+        "shells": [],
+    }
+    folder = change(
+        bare_run(tmp_path / "run"),
+        atoms__charge_balance=balance,
+        atoms__coverage_layer="cation",
+        atoms__coverage_by_sites=0.973,
+    )
+    text = plain(section(render(folder), "particle"))
+    assert "First particle of the ensemble: −8 e in all; −8 e from unequal numbers of cation and anion sites" in text
+    assert "3 sites had to change to balance it. Shell 1 holds fewer cation sites" in text
+    assert "0.930 ± 0.020 of the outermost cations; ± is the spread from particle to particle" in text
+
+
+def test_largest_step_counts_only_where_the_data_inform_both_shells(tmp_path: Path) -> None:
+    folder = bare_run(tmp_path / "run")
+    entries = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["mismatch"]
+    change(folder, mismatch=[e | {"maximum_supported_percent": None} for e in entries])
+    tiles = {name: (value, notes) for name, value, notes in key_numbers(read_run_folder(folder))}
+    assert tiles["largest lattice step along a"][0] == "not determined"
+    assert "abrupt interface: 6.1 %" in tiles["largest lattice step along a"][1]
+
+
+def test_diffusivity_without_meaning_is_marked_in_the_table_of_definitions(tmp_path: Path) -> None:
+    verdict = "not determined: spherical Fick-2 does not describe the curves"
+    sentence = "Spherical Fick-2 does not describe the curves (p = 9.7e-20)."
+    folder = change(bare_run(tmp_path / "run"), diffusion__verdict=verdict, diffusion__fick={"sentence": sentence})
+    diffusion = section(render(folder), "diffusion")
+    marked = re.search(r"<tr class=marked>(.*?)</tr>", diffusion, flags=re.S)
+    assert marked is not None
+    assert "not determined ; the fit gives (3.1 ± 0.6) × 10⁻¹⁸" in plain(marked[1])
+    assert "p = 9.7 × 10⁻²⁰" in plain(diffusion)
+
+
+def test_numbers_of_findings_are_named_in_words(tmp_path: Path) -> None:
+    numbers = {"verification.tem.p": 0.32, "diffusion.diffusivity_cm2_s": 4.0e-18, "mismatch.a.maximum_supported_percent": 3.0}  # fmt: skip
+    folder = change(bare_run(tmp_path / "run"), findings=[{"text": "x", "grade": "strong", "numbers": numbers}])
+    text = plain(section(render(folder), "findings"))
+    assert "p of TEM = 0.320; D (cm²/s) = 4.00 × 10⁻¹⁸; largest step along a (%) = 3" in text

@@ -40,7 +40,10 @@ def _ensemble(w: Writer) -> list[str]:
         sentences.append(exchange if exchange.endswith(".") else f"{exchange}.")
     coverage = w.get("atoms.coverage")
     if isinstance(coverage, Mapping) and not math.isnan(as_float(coverage.get("value"))):
-        sentences.append(f"In the outermost layer of atoms the share of shell material is {format_quantity(coverage)}.")
+        sentences.append(
+            "In the outermost layer of atoms the share of shell material is "
+            f"{format_quantity({k: coverage.get(k) for k in ('value', 'sigma')})} (spread between particles)."
+        )
     return sentences
 
 
@@ -86,7 +89,7 @@ def diffusion_words(w: Writer) -> list[str]:
     definition = str(w.get("diffusion.definition") or "")
     verdict = str(w.get("diffusion.verdict") or "").replace("cm^2/s", "cm²/s")
     grown = [
-        f"{format_number(v)} {unit}"
+        f"{v:g} {unit}"
         for v, unit in ((as_float(w.get("diffusion.time_s")), "s"), (as_float(w.get("diffusion.temperature_c")), "°C"))
         if not math.isnan(v)
     ]
@@ -111,11 +114,15 @@ def mismatch_words(w: Writer) -> list[str]:
         whole = as_float(abrupt.get("value") if isinstance(abrupt, Mapping) else abrupt)
         beside = "" if math.isnan(whole) else f", of an abrupt interface {format_number(whole, 1)} %"
         where = "" if name == "cubic" else f" along {name}"
-        parts.append(f"{format_quantity(entry['maximum_percent'], '%')}{where}{beside}")
+        largest = entry.get("maximum_supported_percent", entry["maximum_percent"])
+        stated = "not determined" if largest is None else format_quantity(largest, "%")
+        parts.append(f"{stated}{where}{beside}")
     if not parts:
         return []
     cited = w.cite("vegard1921", "denton1991")
+    judged = all("maximum_supported_percent" in e for e in mismatch_stated(w.summary))
+    informed = " that the data inform" if judged else ""
     return [
         f"The lattice of free solid solutions follows from their composition{cited}; the largest step, "
-        f"(inner − outer)/inner, between neighbouring shells is {'; '.join(parts)}."
+        f"(inner − outer)/inner, between neighbouring shells{informed} is {'; '.join(parts)}."
     ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from nanostrata.interfaces.figures_diffusion import interface_depths, mismatch_entries
 from nanostrata.interfaces.formatting import (
+    SUPERSCRIPT,
     as_float,
     format_quantity,
     interval_of,
@@ -62,7 +64,7 @@ def _pretty(text: str) -> str:
     """Formula or sentence with its powers and indices set as such."""
     for plain, set_well in _PRETTY:
         text = text.replace(plain, set_well)
-    return text
+    return re.sub(r"(\d)e([+-]?\d+)", lambda m: f"{m[1]} × 10{str(int(m[2])).translate(SUPERSCRIPT)}", text)
 
 
 def _verdict(run: RunFolder, element: str) -> str:

@@ -97,7 +97,11 @@ def _derived_tiles(run: RunFolder) -> list[tuple[str, str, list[str]]]:
     for entry in mismatch_stated(run.summary):
         along = str(entry.get("direction", ""))
         where = "" if along == "cubic" else f" along {along}"
-        value, notes = _value_and_notes(entry["maximum_percent"], "%", None)
+        largest = entry.get("maximum_supported_percent", entry["maximum_percent"])
+        if largest is None:
+            value, notes = "not determined", ["the data inform no two neighbouring shells"]
+        else:
+            value, notes = _value_and_notes(largest, "%", None)
         abrupt = entry.get("abrupt_percent")
         whole = as_float(abrupt.get("value") if isinstance(abrupt, Mapping) else abrupt)
         beside = [] if math.isnan(whole) else [f"abrupt interface: {format_number(whole, 1)} %"]
@@ -193,12 +197,19 @@ def _readable(key: str) -> str:
     shell = re.fullmatch(r"shell_fraction\[(\d+)\]", last)
     if shell:
         return f"x of shell {int(shell[1]) + 1} ="
+    step = re.fullmatch(r"mismatch\.(\w+)\.maximum(_supported)?_percent", key)
+    if step:
+        return f"largest step{'' if step[1] == 'cubic' else f' along {step[1]}'} (%) ="
+    chance = re.fullmatch(r"verification\.(\w+)\.p", key)
+    if chance:
+        return f"p of {chance[1].upper()} ="
     words = _WORDS.get(key) or _WORDS.get(last)
     return f"{words or last.replace('_inv_nm', ' (1/nm)').replace('_nm', ' (nm)').replace('_', ' ')} ="
 
 
 _WORDS = {
     "delta_chi2": "Δχ²",
+    "diffusivity_cm2_s": "D (cm²/s)",
     "p": "p",
     "chi2_reduced": "reduced χ²",
     "edx.mean_shell_fraction": "mean x by EDX",
