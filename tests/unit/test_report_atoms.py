@@ -8,10 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from report_fixture import write_run_folder
 from report_fixture_atoms import EXCHANGE
 
+from nanostrata.interfaces.figure_style import stepped
 from nanostrata.interfaces.figures import FIGURES, draw_figures
 from nanostrata.interfaces.figures_atoms import typical_row
 from nanostrata.interfaces.figures_diffusion import interface_depths
@@ -365,3 +367,9 @@ def test_numbers_of_findings_are_named_in_words(tmp_path: Path) -> None:
     folder = change(bare_run(tmp_path / "run"), findings=[{"text": "x", "grade": "strong", "numbers": numbers}])
     text = plain(section(render(folder), "findings"))
     assert "p of TEM = 0.320; D (cm²/s) = 4.00 × 10⁻¹⁸; largest step along a (%) = 3" in text
+
+
+def test_a_profile_of_constant_pieces_is_told_from_a_smooth_one() -> None:
+    assert stepped(np.repeat([0.1, 0.5, 0.9], 20))
+    assert not stepped(np.linspace(0.1, 0.9, 60))
+    assert not stepped(np.array([0.5]))

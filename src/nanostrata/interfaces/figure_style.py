@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nanostrata.domain.base import FloatArray
 from nanostrata.interfaces.formatting import SUPERSCRIPT
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "log_ticks",
     "shell_colours",
     "spare_style",
+    "stepped",
     "style",
     "to_svg",
     "truth_line",
@@ -164,6 +166,11 @@ def log_ticks(axis: Any) -> None:
         FuncFormatter(lambda v, _: f"10{str(round(math.log10(v))).translate(SUPERSCRIPT)}" if v > 0 else "")
     )
     axis.set_minor_formatter(NullFormatter())
+
+
+def stepped(values: FloatArray) -> bool:
+    """Whether a sampled curve is constant piece by piece: most of its values repeat the one before."""
+    return len(values) > 2 and float(np.mean(np.diff(values) == 0)) > 0.5
 
 
 def truth_line(axes: Any, x: Any, y: Any, **more: Any) -> Any:

@@ -18,6 +18,7 @@ from nanostrata.interfaces.figure_style import (
     VERMILLION,
     inches,
     legend_below,
+    stepped,
     to_svg,
     truth_line,
 )
@@ -39,11 +40,7 @@ def depth_profile(run: RunFolder) -> str | None:
     axes = figure.add_subplot(figure.add_gridspec(1, 1, **box)[0, 0])
     order = np.argsort(table.floats("depth_nm"), kind="stable")
     depth = table.floats("depth_nm")[order]
-    steps = run.first("profile.family", "recipe.particle.profile") in ("shells", "core_shell", "homogeneous")
-    if len(table) < _CONTINUOUS:
-        handles = _points(axes, table, order)
-    else:
-        handles = _bands(axes, table, order, steps=steps)
+    handles = _points(axes, table, order) if len(table) < _CONTINUOUS else _bands(axes, table, order)
     for name, colour, dashes, words in _FITS:
         if table.has(name):
             handles += axes.plot(
@@ -64,8 +61,9 @@ def depth_profile(run: RunFolder) -> str | None:
     return to_svg(figure)
 
 
-def _bands(axes: Any, table: Table, order: Any, *, steps: bool) -> list[Any]:
+def _bands(axes: Any, table: Table, order: Any) -> list[Any]:
     depth = table.floats("depth_nm")[order]
+    steps = stepped(table.floats("density_inv_nm3")[order])
     handles = []
     for level, alpha in ((95, 0.20), (68, 0.38)):
         low, high = table.floats(f"low{level}")[order], table.floats(f"high{level}")[order]

@@ -16,6 +16,7 @@ from nanostrata.interfaces.figure_style import (
     VERMILLION,
     inches,
     legend_below,
+    stepped,
     to_svg,
     truth_line,
 )
@@ -83,7 +84,9 @@ def _draw_bands(axes: Any, bands: Table | None, table: Table, edges: FloatArray,
         label = f"posterior, {level} %"
         if bands is not None and not (steps and table.has(f"lo{level}", f"hi{level}")):
             r, low, high = bands.floats("r_nm"), bands.floats(f"lo{level}"), bands.floats(f"hi{level}")
-            handles.append(axes.fill_between(r, low, high, color=BLUE, alpha=alpha, linewidth=0, label=label))
+            drawn = "mid" if stepped(low) else None
+            band = axes.fill_between(r, low, high, step=drawn, color=BLUE, alpha=alpha, linewidth=0, label=label)
+            handles.append(band)
         elif table.has(f"lo{level}", f"hi{level}"):
             low, high = table.floats(f"lo{level}"), table.floats(f"hi{level}")
             handles.append(
