@@ -193,7 +193,7 @@ PROJECT_FILE = (
     Case("table not built", add('[waxs]\nfile = "waxs.dat"'), "line 33: [waxs]", "not built yet in this version"),
     Case("factors not built", replace('"chantler"', '{ absorption = "zn.xdi" }'), "asaxs.factors", "not built yet in this version"),
     Case("micrograph not built", replace('diameters = "tem.csv"', 'image = "tem.png"'), "tem", "not built yet in this version"),
-    Case("ensemble not built", add("[atoms]\nparticles = 20"), "atoms.particles", "not built yet in this version"),
+    Case("no particle asked for", add("[atoms]\nparticles = 0"), "atoms.particles", "a whole number from 1 to 2000"),
     Case("q range reversed", replace("[0.3, 4.5]", "[4.5, 0.3]"), "line 21: asaxs.q_range_inv_nm", "low < high"),
     Case("unit of q unknown", replace('9.63, q_unit = "1/nm"', '9.63, q_unit = "1/furlong"'), "asaxs.curves[1].q_unit", '"1/nm" or "1/angstrom"'),
     Case("curves and contrasts both", add(CONTRASTS.split("[contrasts]")[1].join(["[contrasts]", ""])), "project.toml", "exactly one of [asaxs] and [contrasts]"),

@@ -38,13 +38,13 @@ def build_atoms(
         float(mean.mean()), float(std.mean()), count, q_max_inv_nm=max(float(c.q_inv_nm[-1]) for c in inputs.curves),
         kind=recipe.particle.sizes, readings_nm=readings,
     )  # fmt: skip
-    order = np.argsort(
-        np.abs(plan.diameter_nm - mean.mean()) > np.abs(plan.diameter_nm - mean.mean()).min() + 1e-9, kind="stable"
-    )
-    plan = replace(plan, diameter_nm=plan.diameter_nm[order], weights=plan.weights[order])
     draw = np.random.default_rng(choice).permutation(len(theta))[:count]
     # the same place in the size distribution of the draw
     diameter = mean[draw] + (plan.diameter_nm - mean.mean()) * std[draw] / std.mean()
+    nearest = int(np.argmin(np.abs(diameter - mean.mean())))
+    order = np.array([nearest, *(i for i in range(count) if i != nearest)])
+    plan = replace(plan, diameter_nm=plan.diameter_nm[order], weights=plan.weights[order])
+    draw, diameter = draw[order], diameter[order]
     ensemble = build_ensemble(
         solid, plan, mean_nm=float(mean.mean()), std_nm=float(std.mean()), diameter_nm=diameter, aspect_ratio=aspect[draw],
         shell_fraction=np.clip(fit.main.shell_fraction[draw], 0.0, 1.0), draw=draw,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -143,9 +143,9 @@ def write_derived(
     folder: Path,
     solid: SolidSolution,
     fit: ProfileFit,
-    particle: ParticleDraws,
     found: Diffusion | None,
     steps: Mismatch | None,
+    truth: Mapping[str, Any],
 ) -> None:
     """Write ``depth_profile.csv`` and ``mismatch.csv``."""
     from nanostrata.io.text_out import write_csv
@@ -153,8 +153,8 @@ def write_derived(
     if found is not None:
         write_csv(
             folder / "depth_profile.csv",
-            ["depth_nm", "density_inv_nm3", "low68", "high68", "low95", "high95", "exponential", "fick"],
-            _depth_rows(solid, fit, particle, found),
+            ["depth_nm", "density_inv_nm3", "low68", "high68", "low95", "high95", "exponential", "fick", "truth"],
+            _depth_rows(solid, fit, found, truth),
         )
     if steps is not None:
         rows = []
@@ -178,7 +178,7 @@ def write_derived(
         )
 
 
-def _depth_rows(solid: SolidSolution, fit: ProfileFit, particle: ParticleDraws, d: Diffusion) -> list[list[float]]:
+def _depth_rows(solid: SolidSolution, fit: ProfileFit, d: Diffusion, truth: Mapping[str, Any]) -> list[list[float]]:
     from nanostrata.kernels.fick import fick_profile
     from nanostrata.models.diffusion import number_density_nm3
 
@@ -204,5 +204,9 @@ def _depth_rows(solid: SolidSolution, fit: ProfileFit, particle: ParticleDraws, 
     fick_x = np.stack([surface[i] * fick_profile(s, float(tau[i]))[0] for i in pick])
     zero = np.zeros(len(pick))
     fick = np.median(number_density_nm3(solid, d.elements[0], np.clip(fick_x, 0.0, 1.0), zero, zero), axis=0)
-    columns = (depth, density.mean(axis=0), *bands, exponential, fick)
+    true = np.full(len(s), np.nan)
+    if "x_of_s" in truth:
+        known = np.interp(s, truth["x_of_s"]["s"], truth["x_of_s"]["x"])
+        true = number_density_nm3(solid, d.elements[0], known[None], zero[:1], zero[:1])[0]
+    columns = (depth, density.mean(axis=0), *bands, exponential, fick, true)
     return [[float(c[i]) for c in columns] for i in range(len(s))]

@@ -90,8 +90,12 @@ def _coverage(ensemble: AtomEnsemble, solid: SolidSolution | None) -> dict[str, 
     if not layers:
         return {}
     first = layers[0]
+    # a share: the Gaussian of its spread ends at 0 and 1
+    coverage = gaussian_quantity(first.mean, first.spread or 0.0)
+    for key in ("interval68", "interval95"):
+        coverage[key] = [min(max(float(v), 0.0), 1.0) for v in coverage[key]]
     return {
-        "coverage": gaussian_quantity(first.mean, first.spread or 0.0),
+        "coverage": coverage,
         "coverage_layer": first.sublattice,
         "coverage_by_sites": first.mean_by_sites,
     }

@@ -59,7 +59,7 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
     if r.verification is not None:
         write_verification(r.verification, folder)
     if r.fit is not None and r.particle is not None and r.solid is not None:
-        write_derived(folder, r.solid, r.fit, r.particle, r.diffusion, r.mismatch)
+        write_derived(folder, r.solid, r.fit, r.diffusion, r.mismatch, truth)
     if r.fit is not None:
         _profile(r, folder, truth)
         _sizes(r, folder)

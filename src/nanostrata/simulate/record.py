@@ -39,7 +39,7 @@ def truth_record(campaign: Campaign, shells: int) -> dict[str, Any]:
     atoms = campaign.atoms
     d = np.array([float(m.info["diameter_nm"]) for m in atoms])
     aspect = np.array([float(m.info["aspect_ratio"]) for m in atoms])
-    profiles = [campaign.truth.profile.shifted(x.logit_shift) for x in campaign.draws]
+    profiles = list(campaign.profiles)
     by_shell = np.array([shell_means(p, shells) for p in profiles])
     site_mean = np.array([float(m.info["shell_fraction"]) for m in atoms])
     s = np.linspace(0.0, 1.0, _GRID_POINTS)
