@@ -25,7 +25,7 @@ EXPECTED = {  # 1: found out in at least 16 of 20, 0: in at most 1 of 20, None: 
 }
 
 
-def judge(seed: int, folder: Path) -> dict[str, Verification]:
+def judge(seed: int, folder: Path, particles: int) -> dict[str, Verification]:
     """One simulated sample, and the verdicts on right and wrong atoms."""
     if not (folder / "truth.json").exists():
         simulate_run(Path(str(files("nanostrata") / "data" / "demo" / "thick" / "truth.toml")), folder, seed=seed)
@@ -37,7 +37,7 @@ def judge(seed: int, folder: Path) -> dict[str, Verification]:
     known = gather.prior_knowledge(recipe, inputs, inputs.sizes)
     factors, _ = gather.factor_tables(recipe)
     return {
-        name: verify_atoms(recipe, inputs, solid, factors, known, ensemble(solid, wrong, seed))
+        name: verify_atoms(recipe, inputs, solid, factors, known, ensemble(solid, wrong, seed, particles))
         for name, wrong in CASES.items()
     }
 
@@ -56,7 +56,7 @@ def _set(v: Verification, name: str) -> bool:
 
 @pytest.mark.slow
 def test_detection_table(tmp_path: Path) -> None:
-    table = found_out([judge(seed, tmp_path / str(seed)) for seed in range(1, 21)])
+    table = found_out([judge(seed, tmp_path / str(seed), 60) for seed in range(1, 21)])
     for name, counts in table.items():
         print(f"{name:12s} {dict(zip((*SETS, 'any'), counts, strict=True))}")
     assert table["true"][-1] <= 1
@@ -67,7 +67,7 @@ def test_detection_table(tmp_path: Path) -> None:
 
 
 def test_one_sample_of_the_table(tmp_path: Path) -> None:
-    verdicts = judge(1, tmp_path / "1")
+    verdicts = judge(1, tmp_path / "1", 20)
     assert verdicts["true"].passed
     assert not verdicts["homogeneous"].passed
     assert {"asaxs", "saxs"} <= {d.name for d in verdicts["size"].data_sets if d.verdict == "fails"}

@@ -42,7 +42,7 @@ CASES = {
 }
 
 
-def ensemble(solid: SolidSolution, wrong: Wrong, seed: int, count: int = 20) -> AtomEnsemble:
+def ensemble(solid: SolidSolution, wrong: Wrong, seed: int, count: int) -> AtomEnsemble:
     """Atoms of one case, from another seed than the measurement."""
     plan = plan_sizes(wrong.mean_nm, STD_NM, count, q_max_inv_nm=4.5)
     n = len(plan.diameter_nm)
