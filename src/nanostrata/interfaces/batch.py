@@ -148,6 +148,8 @@ def demo(out: Path, *, seed: int, fresh: bool) -> None:
     results = run_demo(out, seed=seed, fresh=fresh, progress=console.progress(), render=render_report)
     show_results(results)
     console.say()
-    compare_folders([r.run_dir for r in results], out=out / "compare")
-    page = render_index(out, [r.run_dir for r in results], title="Simulated thin- and thick-shell Ag-In-Se/ZnSe")
+    comparison = compare_folders([r.run_dir for r in results], out=out / "compare")
+    page = render_index(
+        out, [r.run_dir for r in results], title="Simulated thin- and thick-shell Ag-In-Se/ZnSe", comparison=comparison
+    )
     console.say(str(page))

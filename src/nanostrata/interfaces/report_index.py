@@ -20,7 +20,9 @@ from nanostrata.io.text_out import write_text
 __all__ = ["render_index"]
 
 
-def render_index(out_dir: Path | str, run_dirs: Sequence[Path | str], *, title: str = "Samples") -> Path:
+def render_index(
+    out_dir: Path | str, run_dirs: Sequence[Path | str], *, title: str = "Samples", comparison: Path | None = None
+) -> Path:
     """Write ``index.html``, the front page of several finished runs.
 
     Parameters
@@ -28,6 +30,7 @@ def render_index(out_dir: Path | str, run_dirs: Sequence[Path | str], *, title: 
     out_dir : folder of the page
     run_dirs : finished runs, in the order in which they are shown
     title : heading of the page
+    comparison : page of the comparison, linked under the heading
 
     Raises
     ------
@@ -44,6 +47,11 @@ def render_index(out_dir: Path | str, run_dirs: Sequence[Path | str], *, title: 
         f'<div class="single"><header class="title"><h1>{escape(title)}</h1><p class="subtitle">{len(runs)} '
         "samples</p></header>"
     )
+    if comparison is not None:
+        link = urllib.parse.quote(os.path.relpath(comparison, out).replace(os.sep, "/"))
+        body += (
+            f'<p><a href="{link}">Comparison: what differs, activation energy, lattice mismatch, design rules</a></p>'
+        )
     if lead is not None:
         body += section(lead, "findings", "Side by side", _table(runs, links) + _profiles(runs), first=True)
         body += section(lead, "samples", "Findings of each sample", f'<ul class="cards">{cards}</ul>')

@@ -271,7 +271,7 @@ def _rules(runs: Sequence[ComparedRun], scores: Sequence[Sequence[RuleScore]]) -
             said.append(f"{words}: {', '.join(f'{v} in {label}' for label, v in verdicts.items())}")
     if not said:
         return []
-    text = f"Design rules. {'; '.join(said)}. {CAVEAT}"
+    text = f"Design rules: {'; '.join(said)}. {CAVEAT}"
     return [Finding(text=text, grade="weak", numbers={}, improve="more samples with measured quantum yields")]
 
 
