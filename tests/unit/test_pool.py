@@ -109,7 +109,12 @@ def test_ctrl_c_ends_the_workers(tmp_path: Path) -> None:
     assert child.stdout is not None
     workers = [int(child.stdout.readline()) for _ in range(2)]
     os.killpg(child.pid, signal.SIGINT)  # like a terminal: to the parent and to its workers
-    _, errors = child.communicate(timeout=20)
+    try:
+        _, errors = child.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        _, errors = child.communicate()
+        pytest.fail(f"did not end on Ctrl-C: {errors}")
     assert errors.count("KeyboardInterrupt") == 1, errors  # the parent's own, no traceback of a worker
     for pid in workers:
         with pytest.raises(ProcessLookupError):

@@ -117,13 +117,18 @@ class ProcessPool:
     ) -> None:
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             self._terminate()
+            return
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _terminate(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            if process.pid not in self._others:
-                process.terminate()
+        own = [p for p in multiprocessing.active_children() if p.pid not in self._others]
+        for process in own:
+            process.terminate()
+        for process in own:
+            process.join(5.0)
+            if process.is_alive():
+                process.kill()
 
 
 def make_pool(workers: int) -> SerialPool | ProcessPool:
