@@ -92,12 +92,14 @@ def test_ctrl_c_ends_the_workers(tmp_path: Path) -> None:
     script = tmp_path / "long.py"
     script.write_text(
         textwrap.dedent("""
-            import os, time
+            import os, signal, time
             from nanostrata.pipeline.pool import ProcessPool
             def sleep(seconds):
                 os.write(1, b"%d\\n" % os.getpid())  # in one piece
                 time.sleep(seconds)
             if __name__ == "__main__":
+                # a test run in the background inherits "ignore", and Python then raises no KeyboardInterrupt
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 with ProcessPool(2) as pool:
                     pool.map(sleep, [60, 60, 60])
         """),
