@@ -60,6 +60,7 @@ def sample(
     warmup: int,
     rng: np.random.Generator,
     reach: float = 2.0,
+    most_steps: int = 40,
 ) -> Chain:
     """Sample a density inside a box.
 
@@ -70,6 +71,7 @@ def sample(
     covariance : (d, d) rough covariance of the density; the inverse mass matrix
     draws, warmup : kept draws, and steps before them in which the step length is adapted to 80 % acceptance
     reach : length of a trajectory in units of the covariance's standard deviations
+    most_steps : of one trajectory
 
     References
     ----------
@@ -84,7 +86,7 @@ def sample(
     kept, kept_logp, accepted = np.empty((draws, d)), np.empty(draws), 0.0
     for i in range(warmup + draws):
         step = float(np.exp(log_step if i < warmup else log_mean)) * rng.uniform(0.85, 1.15)
-        count = max(1, min(40, int(np.ceil(reach * rng.uniform(0.6, 1.4) / step))))
+        count = max(1, min(most_steps, int(np.ceil(reach * rng.uniform(0.6, 1.4) / step))))
         velocity = root @ rng.standard_normal(d)
         new, new_grad, new_logp = theta.copy(), grad, logp
         energy = logp - 0.5 * float(np.sum((inverse_root @ velocity) ** 2))

@@ -13,6 +13,9 @@ from nanostrata.errors import ConvergenceError
 from nanostrata.kernels.hmc import effective_size, sample, split_r_hat
 from nanostrata.models.posterior import Posterior, solve_linear
 
+PILOT_STEPS = 12
+"""Most steps of a trajectory while the covariance is learnt: where the first guess of it is bad, long ones are wasted."""
+
 
 class SamplerSettings(Protocol):
     """How long to sample."""
@@ -121,7 +124,7 @@ def draw(posterior: Posterior, best: FloatArray, settings: SamplerSettings, seed
         starts.append(np.clip(z0 + step, low + margin, high - margin))
     first = settings.warmup // 2
     pilot = [
-        sample(density, s, cov, low, high, draws=first, warmup=first, rng=rng)
+        sample(density, s, cov, low, high, draws=first, warmup=first, rng=rng, most_steps=PILOT_STEPS)
         for s, rng in zip(starts, rngs, strict=True)
     ]
     pooled = np.concatenate([c.draws for c in pilot])
