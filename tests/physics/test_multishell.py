@@ -136,7 +136,7 @@ def test_densities_have_their_moments(kind: str) -> None:
     assert np.sqrt(np.trapezoid(n * (r - mean) ** 2, r)) == pytest.approx(0.2, abs=1e-5)
 
 
-def _call(function, x, d_core=0.0, d_shell=0.0):
+def _call(function, x, d_core=0.0, d_shell=0.0, amplitudes=(0.0, 0.0, 0.0)):
     rng = np.random.default_rng(1)
     points, n = 25, 5
     core = rng.uniform(70, 80, points) + 1j * rng.uniform(1, 4, points)
@@ -144,8 +144,15 @@ def _call(function, x, d_core=0.0, d_shell=0.0):
     medium = np.full(points, 283.3)
     tables = rng.uniform(0, 1, (3, points, 15))
     vol, dvol = 0.0552 - 0.0098 * x + 0.0003 * x**2, -0.0098 + 0.0006 * x
-    out = np.empty(points), np.empty((points, n)), np.empty((points, 2)), np.empty((points, 2))
-    function(x, vol, dvol, core, shell, medium, d_core, d_shell, np.arange(points), tables, *out)
+    change = rng.uniform(-1, 1, (5, points, 3))
+    by_core, by_shell, by_medium = change[0] + 1j * change[1], change[2] + 1j * change[3], change[4]
+    core = core + by_core @ np.asarray(amplitudes)
+    shell = shell + by_shell @ np.asarray(amplitudes)
+    medium = medium + by_medium @ np.asarray(amplitudes)
+    out = tuple(np.empty(points) if k is None else np.empty((points, k)) for k in (None, n, 2, 2, 3))
+    function(
+        x, vol, dvol, core, shell, medium, d_core, d_shell, np.arange(points), tables, by_core, by_shell, by_medium, *out
+    )  # fmt: skip
     return out
 
 
@@ -159,7 +166,7 @@ def test_engines_agree() -> None:
 
 def test_gradient_equals_finite_differences() -> None:
     x = np.array([0.12, 0.2, 0.3, 0.65, 0.9])
-    _, gx, _, gd = _call(form_and_gradient, x, 0.01, -0.02)
+    _, gx, _, gd, ge = _call(form_and_gradient, x, 0.01, -0.02)
     h = 1e-6
     for k in range(5):
         up, down = x.copy(), x.copy()
@@ -174,6 +181,10 @@ def test_gradient_equals_finite_differences() -> None:
             _call(form_and_gradient, x, 0.01 + a, -0.02 + b)[0] - _call(form_and_gradient, x, 0.01 - a, -0.02 - b)[0]
         ) / (2 * h)
         np.testing.assert_allclose(gd[:, k], numeric, rtol=1e-6, atol=1e-2)
+    for k in range(3):
+        step = 1e-4 * np.eye(3)[k]
+        up, down = (_call(form_and_gradient, x, 0.01, -0.02, a)[0] for a in (step, -step))
+        np.testing.assert_allclose(ge[:, k], (up - down) / 2e-4, rtol=1e-6, atol=1e-2)
 
 
 def test_shell_amplitudes_add_up_to_the_sphere() -> None:

@@ -9,6 +9,7 @@ import pytest
 from nanostrata.domain.verification import Verification
 from nanostrata.pipeline import gather
 from nanostrata.pipeline.atoms_run import verify_atoms
+from nanostrata.pipeline.known import prior_knowledge
 from nanostrata.pipeline.recipe import load_recipe
 from nanostrata.pipeline.simulate_run import simulate_run
 
@@ -34,7 +35,7 @@ def judge(seed: int, folder: Path, particles: int) -> dict[str, Verification]:
     assert solid is not None
     inputs = gather.read_inputs(recipe, solid)
     assert inputs.sizes is not None
-    known = gather.prior_knowledge(recipe, inputs, inputs.sizes)
+    known = prior_knowledge(recipe, inputs, inputs.sizes)
     factors, _ = gather.factor_tables(recipe)
     return {
         name: verify_atoms(recipe, inputs, solid, factors, known, ensemble(solid, wrong, seed, particles))

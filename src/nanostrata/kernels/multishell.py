@@ -165,7 +165,8 @@ def _table(u: FloatArray, fractions: FloatArray) -> FloatArray:
 @jit(fastmath={"reassoc", "contract"})
 def form_and_gradient(
     x: Any, vol: Any, dvol: Any, core: Any, shell: Any, medium: Any, d_core: float, d_shell: float, column: Any, tables: Any,
-    value: Any, grad_x: Any, grad_table: Any, grad_density: Any,
+    by_core: Any, by_shell: Any, by_medium: Any,
+    value: Any, grad_x: Any, grad_table: Any, grad_density: Any, grad_contrast: Any,
 ) -> None:  # fmt: skip
     r"""Quadratic form in the contrasts, and its derivatives, at every data point.
 
@@ -175,8 +176,9 @@ def form_and_gradient(
         A = \sum_{k \le l} T_{kl}\, \mathrm{Re}(\Delta\rho_k^* \Delta\rho_l)
 
     Arrays: x, vol, dvol (n,); core, shell complex (p,); medium (p,); column (p,) row of the tables for each point;
-    tables (m, c, n_pair): first the table, then its derivatives with respect to m - 1 size parameters. Results are
-    written into value (p,), grad_x (p, n), grad_table (p, m - 1), grad_density (p, 2).
+    tables (m, c, n_pair): first the table, then its derivatives with respect to m - 1 size parameters; by_core, by_shell
+    complex and by_medium (p, e): derivatives of core, shell and medium by e further parameters. Results are written into
+    value (p,), grad_x (p, n), grad_table (p, m - 1), grad_density (p, 2), grad_contrast (p, e).
     """
     n = x.shape[0]
     m = tables.shape[0]
@@ -225,6 +227,11 @@ def form_and_gradient(
         total = 0.0
         gc = 0.0
         gs = 0.0
+        core_re = 0.0
+        core_im = 0.0
+        shell_re = 0.0
+        shell_im = 0.0
+        medium_re = 0.0
         for k in range(n):
             total += re[k] * yre[k] + im[k] * yim[k]
             slope_re = (step_re - bare_re[k] * dvol[k]) * inverse[k] * scale[k] + bare_re[k] * (d_shell - d_core)
@@ -233,6 +240,20 @@ def form_and_gradient(
             both = 2.0 * (yre[k] * bare_re[k] + yim[k] * bare_im[k])
             gc += (1.0 - x[k]) * both
             gs += x[k] * both
+            per_site = inverse[k] * scale[k]
+            core_re += (1.0 - x[k]) * per_site * yre[k]
+            core_im += (1.0 - x[k]) * per_site * yim[k]
+            shell_re += x[k] * per_site * yre[k]
+            shell_im += x[k] * per_site * yim[k]
+            medium_re += yre[k]
+        for e in range(by_core.shape[1]):
+            grad_contrast[p, e] = 2.0 * (
+                by_core[p, e].real * core_re
+                + by_core[p, e].imag * core_im
+                + by_shell[p, e].real * shell_re
+                + by_shell[p, e].imag * shell_im
+                - by_medium[p, e] * medium_re
+            )
         value[p] = total
         grad_density[p, 0] = gc
         grad_density[p, 1] = gs
@@ -247,7 +268,8 @@ def form_and_gradient(
 def form_and_gradient_numpy(
     x: FloatArray, vol: FloatArray, dvol: FloatArray, core: ComplexArray, shell: ComplexArray, medium: FloatArray,
     d_core: float, d_shell: float, column: NDArray[np.int64], tables: FloatArray,
-    value: FloatArray, grad_x: FloatArray, grad_table: FloatArray, grad_density: FloatArray,
+    by_core: ComplexArray, by_shell: ComplexArray, by_medium: FloatArray,
+    value: FloatArray, grad_x: FloatArray, grad_table: FloatArray, grad_density: FloatArray, grad_contrast: FloatArray,
 ) -> None:  # fmt: skip
     """NumPy twin of :func:`form_and_gradient`; the same arguments and the same results."""
     k, m = pair_index(len(x))
@@ -268,3 +290,9 @@ def form_and_gradient_numpy(
     both = 2.0 * (y.conj() * bare).real
     grad_density[:, 0] = both @ (1.0 - x)
     grad_density[:, 1] = both @ x
+    per_site = y * (scale / vol)
+    grad_contrast[:] = 2.0 * (
+        (by_core.conj() * (per_site @ (1.0 - x))[:, None]).real
+        + (by_shell.conj() * (per_site @ x)[:, None]).real
+        - by_medium * y.real.sum(axis=1)[:, None]
+    )

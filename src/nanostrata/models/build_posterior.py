@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nanostrata.domain import ScatteringCurve, SizeDistribution
 from nanostrata.domain.base import FloatArray
 from nanostrata.errors import RecipeError
+from nanostrata.models.contrast_errors import NO_ERRORS, ContrastErrors
 from nanostrata.models.families import ProfileFamily
 from nanostrata.models.graded_particle import GradedParticle
 from nanostrata.models.posterior import Gaussian, Posterior, Template
 
 FREE_FACTOR_SD = 3.0
-"""Prior standard deviation of ln(scale) of a curve whose scale is free."""
+"""Prior standard deviation of the relative scale of a curve whose scale is free: round the best scale of a homogeneous
+particle, so that it does not bind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +30,11 @@ class PriorKnowledge:
     sizes : size distribution from TEM
     size_fixed : take TEM at its word
     composition : mean x per shared site and its sigma (EDX), or None
-    scale : "common", "per_energy" or "absolute"
+    scale : "common" or "per_energy"
     scale_uncertainty : one relative standard deviation per curve
     background : "none", "constant" or "constant+power"
     shape_error : relative deviation of real particles from the ideal body, smooth in q and common to all energies
+    contrast_errors : what is not known exactly about medium, stoichiometry and photon energy
     subtract : for each curve, measured backgrounds that are fitted: (values on the curve's q, scale, its sigma)
     """
 
@@ -41,6 +45,7 @@ class PriorKnowledge:
     scale_uncertainty: float = 0.015
     background: str = "constant"
     shape_error: float = 0.005
+    contrast_errors: ContrastErrors = NO_ERRORS
     subtract: tuple[tuple[tuple[FloatArray, float, float], ...], ...] = ()
 
 
@@ -51,6 +56,7 @@ def build_posterior(
     known: PriorKnowledge,
     *,
     sigma_factors: Sequence[float] | None = None,
+    nodes: GradedParticle | None = None,
 ) -> Posterior:
     """Assemble data, priors and nuisance templates.
 
@@ -58,6 +64,7 @@ def build_posterior(
     ----------
     curves : in the order in which ``particle`` was prepared
     sigma_factors : stated sigmas of each curve are multiplied by these
+    nodes : the particle at few q values that carry all curves (see :func:`nanostrata.models.nodes.prepare_nodes`)
 
     Raises
     ------
@@ -73,12 +80,13 @@ def build_posterior(
     intensity = np.concatenate([c.intensity for c in curves])
     factors = np.ones(len(curves)) if sigma_factors is None else np.asarray(sigma_factors)
     sigma = np.concatenate([c.sigma * f for c, f in zip(curves, factors, strict=True)])
-    factor_sd = FREE_FACTOR_SD if known.scale == "per_energy" else known.scale_uncertainty
+    own_scales = known.scale == "per_energy" and len(curves) > 1
+    factor_sd = FREE_FACTOR_SD if own_scales else known.scale_uncertainty
     # one curve, or no uncertainty: the factor would repeat the common scale
     scale_prior = tuple(Gaussian(mean=0.0, sd=0.0 if len(curves) == 1 else factor_sd) for _ in curves)
-    log_scale0, laue = _first_scale(curves, particle, family, known)
+    log_scale0, laue = _first_scale(curves, particle, family, known, own_scales)
     templates = [
-        t for i, c in enumerate(curves) for t in nuisance_templates(i, c, known, float(np.exp(log_scale0)) * laue[i])
+        t for i, c in enumerate(curves) for t in nuisance_templates(i, c, known, float(np.exp(log_scale0[i])) * laue[i])
     ]
     return Posterior(
         particle=particle,
@@ -94,6 +102,8 @@ def build_posterior(
         templates=tuple(templates),
         composition=None if known.composition is None else Gaussian(mean=known.composition[0], sd=known.composition[1]),
         log_scale0=log_scale0,
+        scale_free=not own_scales,
+        nodes=nodes,
         shape_error=known.shape_error,
     )
 
@@ -115,9 +125,9 @@ def _size_prior(particle: GradedParticle, known: PriorKnowledge) -> tuple[Gaussi
 
 
 def _first_scale(
-    curves: Sequence[ScatteringCurve], particle: GradedParticle, family: ProfileFamily, known: PriorKnowledge
-) -> tuple[float, FloatArray]:
-    """ln of the scale that fits a homogeneous particle, and the Laue scattering of each curve, in electrons squared."""
+    curves: Sequence[ScatteringCurve], particle: GradedParticle, family: ProfileFamily, known: PriorKnowledge, own: bool
+) -> tuple[FloatArray, FloatArray]:
+    """ln of each curve's scale for a homogeneous particle (its own, or one for all), and its Laue scattering, e^2."""
     mean = 0.5 if known.composition is None else known.composition[0]
     x, _ = family.composition(family.starts(mean)[0])
     size = np.array([g.mean for g in _size_prior(particle, known)])
@@ -125,11 +135,16 @@ def _first_scale(
     intensity = np.concatenate([c.intensity for c in curves])
     sigma = np.concatenate([c.sigma for c in curves])
     form = e.value + e.laue
-    scale = float(np.sum(form * intensity / sigma**2) / np.sum(form**2 / sigma**2))
-    if scale <= 0:
-        scale = float(np.median(np.abs(intensity)) / np.median(form))
-    laue = np.array([e.laue[particle.curve_index == i][0] for i in range(len(curves))])
-    return float(np.log(scale)), laue
+
+    def scale(part: Any) -> float:
+        f, i, s = form[part], intensity[part], sigma[part]
+        best = float(np.sum(f * i / s**2) / np.sum(f**2 / s**2))
+        return best if best > 0 else float(np.median(np.abs(i)) / np.median(f))
+
+    parts = [particle.curve_index == i for i in range(len(curves))]
+    scales = [scale(p) for p in parts] if own else [scale(slice(None))] * len(curves)
+    laue = np.array([e.laue[p][0] for p in parts])
+    return np.log(scales), laue
 
 
 def nuisance_templates(index: int, curve: ScatteringCurve, known: PriorKnowledge, laue: float) -> list[Template]:

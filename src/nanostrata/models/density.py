@@ -203,6 +203,15 @@ class SolidSolution(Domain):
         return {"cubic": 100 * float((a[0] - a[1]) / a[0])}
 
 
+def site_volume_polynomial(solid: SolidSolution) -> FloatArray:
+    """Volume per shared site against x as a cubic, nm^3, highest power first.
+
+    Exact, not a fit: lattice constants, or the cube root of the volume, are linear in x.
+    """
+    x = np.array([0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0])
+    return np.asarray(np.linalg.solve(np.vander(x), solid.site_volume_nm3(x)))
+
+
 def make_solid_solution(core: Any, shell: Any | None, medium: Medium, *, root: Path = Path()) -> SolidSolution:
     """Return the solid solution that ``[materials]`` describes.
 

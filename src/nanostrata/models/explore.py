@@ -11,10 +11,18 @@ from nanostrata.domain.base import FloatArray
 from nanostrata.domain.fit import Draws
 from nanostrata.errors import ConvergenceError
 from nanostrata.kernels.hmc import effective_size, sample, split_r_hat
+from nanostrata.models.collapsed import CollapsedPosterior
 from nanostrata.models.posterior import Posterior, solve_linear
 
 PILOT_STEPS = 12
 """Most steps of a trajectory while the covariance is learnt: where the first guess of it is bad, long ones are wasted."""
+
+
+NEARLY_AS_HIGH = 10.0
+"""In -2 ln p: maxima lower than the best by more hold less than 1 % of the probability."""
+
+_SAME = 0.05
+"""Two maxima whose profiles differ by less than this share of the range of every parameter are one."""
 
 
 class SamplerSettings(Protocol):
@@ -34,7 +42,17 @@ class SamplerSettings(Protocol):
 
 
 def best_point(posterior: Posterior, extra: Sequence[FloatArray] = ()) -> FloatArray:
-    """Highest density inside the bounds, from several starts (scipy's trust-region reflective least squares).
+    """Highest density inside the bounds: the first of :func:`local_maxima`."""
+    return local_maxima(posterior, extra)[0]
+
+
+def local_maxima(posterior: Posterior, extra: Sequence[FloatArray] = ()) -> list[FloatArray]:
+    """Maxima of the density inside the bounds, from several starts (scipy's trust-region reflective least squares).
+
+    Returns
+    -------
+    list
+        The highest first, then those that are lower by less than ``NEARLY_AS_HIGH`` and not the same point.
 
     Raises
     ------
@@ -46,8 +64,7 @@ def best_point(posterior: Posterior, extra: Sequence[FloatArray] = ()) -> FloatA
     free = posterior.free
     low, high = posterior.lower, posterior.upper
     mean = 0.5 if posterior.composition is None else posterior.composition.mean
-    best: FloatArray | None = None
-    lowest = np.inf
+    found: list[tuple[float, FloatArray]] = []
     starts = [solve_linear(posterior, posterior.start(p)) for p in posterior.family.starts(mean)]
     for theta0 in [*starts, *extra]:
         inside = _into_box(theta0, low, high)
@@ -68,13 +85,21 @@ def best_point(posterior: Posterior, extra: Sequence[FloatArray] = ()) -> FloatA
             xtol=1e-9,
             max_nfev=100,
         )
-        if np.isfinite(result.cost) and result.cost < lowest:
-            lowest, best = float(result.cost), unpack(result.x)
-    if best is None:
+        if np.isfinite(result.cost):
+            found.append((2.0 * float(result.cost), unpack(result.x)))
+    if not found:
         raise ConvergenceError(
             "the fit did not reach a finite chi2 from any start; look at the curves with `nanostrata check`"
         )
-    return best
+    found.sort(key=lambda pair: pair[0])
+    out: list[tuple[float, FloatArray]] = []
+    profile = slice(0, len(posterior.family.names))
+    span = (high - low)[profile]
+    for cost, theta in found:
+        apart = all(np.max(np.abs(theta[profile] - other[profile]) / span) > _SAME for _, other in out)
+        if cost < found[0][0] + NEARLY_AS_HIGH and apart:
+            out.append((cost, theta))
+    return [theta for _, theta in out]
 
 
 def _into_box(theta: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
@@ -100,43 +125,50 @@ def laplace_sd(posterior: Posterior, theta: FloatArray) -> FloatArray:
     return out
 
 
-def draw(posterior: Posterior, best: FloatArray, settings: SamplerSettings, seed: np.random.SeedSequence) -> Draws:
+def draw(
+    posterior: Posterior,
+    best: FloatArray,
+    settings: SamplerSettings,
+    seed: np.random.SeedSequence,
+    modes: Sequence[FloatArray] = (),
+) -> Draws:
     """Sample the posterior by Hamiltonian Monte Carlo with walls.
 
-    Two rounds: short chains learn the covariance, longer ones with that covariance are kept.
+    All coefficients in which the model is linear are integrated out, and drawn from their Gaussian afterwards. Two rounds:
+    short chains learn the covariance, longer ones with that covariance are kept.
+
+    Parameters
+    ----------
+    best : point of the highest density
+    modes : further local maxima: chains start at them in turn, so that R-hat shows when they are not connected
     """
-    free = posterior.free
-    low, high = posterior.lower[free], posterior.upper[free]
-
-    def density(z: FloatArray) -> tuple[float, FloatArray]:
-        theta = best.copy()
-        theta[free] = z
-        return posterior.log_density(theta)
-
+    collapsed = CollapsedPosterior(posterior=posterior, anchor=best)
+    kept = collapsed.kept
+    low, high = posterior.lower[kept], posterior.upper[kept]
     rngs = [np.random.default_rng(s) for s in seed.spawn(settings.chains)]
-    cov = _curvature(posterior, best)
+    position = np.searchsorted(np.flatnonzero(posterior.free), kept)
+    cov = _curvature(posterior, best)[np.ix_(position, position)]
     root = np.linalg.cholesky(cov)
-    z0 = _into_box(best, posterior.lower, posterior.upper)[free]
-    starts = []
-    for rng in rngs:
-        step = 0.7 * (root @ rng.standard_normal(len(z0)))
-        margin = 1e-3 * np.where(np.isfinite(high - low), high - low, 1.0)
-        starts.append(np.clip(z0 + step, low + margin, high - margin))
+    begin = [_into_box(m, posterior.lower, posterior.upper)[kept] for m in (best, *modes)]
+    margin = 1e-3 * np.where(np.isfinite(high - low), high - low, 1.0)
+    starts = [
+        np.clip(begin[i % len(begin)] + 0.7 * (root @ rng.standard_normal(len(kept))), low + margin, high - margin)
+        for i, rng in enumerate(rngs)
+    ]
     first = settings.warmup // 2
     pilot = [
-        sample(density, s, cov, low, high, draws=first, warmup=first, rng=rng, most_steps=PILOT_STEPS)
+        sample(collapsed.log_density, s, cov, low, high, draws=first, warmup=first, rng=rng, most_steps=PILOT_STEPS)
         for s, rng in zip(starts, rngs, strict=True)
     ]
     pooled = np.concatenate([c.draws for c in pilot])
     weight = len(pooled) / (len(pooled) + 25.0)
     cov = weight * np.cov(pooled.T) + (1 - weight) * cov
     chains = [
-        sample(density, c.draws[-1], cov, low, high, draws=settings.draws, warmup=settings.warmup // 2, rng=rng)
+        sample(collapsed.log_density, c.draws[-1], cov, low, high, draws=settings.draws, warmup=settings.warmup // 2, rng=rng)
         for c, rng in zip(pilot, rngs, strict=True)
-    ]
+    ]  # fmt: skip
     stacked = np.stack([c.draws for c in chains])
-    theta = np.tile(best, (stacked.shape[0] * stacked.shape[1], 1))
-    theta[:, free] = stacked.reshape(-1, stacked.shape[2])
+    theta = np.stack([collapsed.complete(z, rng) for c, rng in zip(stacked, rngs, strict=True) for z in c])
     n_profile = len(posterior.family.names)
     shells = np.stack([posterior.family.composition(t[:n_profile])[0] for t in theta])
     r, _ = posterior.residuals(best)
@@ -165,13 +197,13 @@ def resampled_fits(
     from nanostrata.kernels.refit import bounded_refits
 
     particle = posterior.particle
-    profile, size, density, log_scale, factors, coefficients = posterior.split(best)
+    profile, size, density, _, _, coefficients = posterior.split(best)
     n, n_curve = len(profile), len(posterior.scale_prior)
     constants = [i for i, t in enumerate(posterior.templates) if t.name.startswith("constant_")]
-    x, _ = posterior.family.composition(profile)
-    evaluation = particle.evaluate(x, size, (density[0], density[1]))
+    evaluation = posterior.evaluate(best)
     index = particle.curve_index
-    factor = np.exp(posterior.log_scale0 + log_scale + factors)[index] * posterior.modes(best)
+    factor = posterior.factor(best)
+    core, shell, medium = particle.contrasts(posterior.contrast(best))
     other = np.array(coefficients, copy=True)
     other[constants] = 0.0
     offset = factor * evaluation.laue + posterior.template_matrix @ other
@@ -187,7 +219,7 @@ def resampled_fits(
         out, chi2 = np.empty((count, len(start))), np.empty(count)
         bounded_refits(
             posterior.intensity + posterior.sigma * noise, posterior.sigma, start, lower, upper, poly, np.polyder(poly),
-            particle.core, particle.shell, particle.medium, float(density[0]), float(density[1]), particle.column,
+            core, shell, medium, float(density[0]), float(density[1]), particle.column,
             particle.tables(size)[:1].copy(), factor, index, offset, n, True, len(constants) == n_curve, np.zeros((0, n)), 60,
             out, chi2,
         )  # fmt: skip

@@ -16,7 +16,8 @@ from nanostrata.kernels import sizes as size_kernels
 from nanostrata.kernels._jit import numba_available
 from nanostrata.kernels.multishell import form_and_gradient, form_and_gradient_numpy, size_table
 from nanostrata.kernels.size_weights import gaussian_weights, lognormal_weights
-from nanostrata.models.density import SolidSolution
+from nanostrata.models.contrast_errors import NO_ERRORS, ContrastErrors, contrast_derivatives, numerators
+from nanostrata.models.density import SolidSolution, site_volume_polynomial
 from nanostrata.models.smearing import smearing_points
 from nanostrata.tables.factors import FactorTable
 
@@ -27,6 +28,7 @@ ASPECT_BOUNDS = {"sphere": (1.0, 1.0), "prolate": (1.0, 3.0), "oblate": (0.33, 1
 """Unique axis over the other two, allowed range by shape."""
 
 LAUE_DEGREE = 5
+_EXPONENTS = np.arange(LAUE_DEGREE, 0, -1.0)[:, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,7 @@ class Evaluation:
     grad_x : (p, n_shell) of value + laue
     grad_size : (p, 2 or 3) of value + laue by mean diameter, standard deviation and, for spheroids, aspect ratio
     grad_density : (p, 2) by relative density of core and shell
+    grad_contrast : (p, n_contrast) by the amplitudes of the particle's ``contrast_errors``
     """
 
     value: FloatArray
@@ -69,6 +72,7 @@ class Evaluation:
     grad_x: FloatArray
     grad_size: FloatArray
     grad_density: FloatArray
+    grad_contrast: FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +92,10 @@ class GradedParticle:
     core, shell : (p,) complex electrons per shared site of the two end members
     medium : (p,) electron density of the medium, e/nm^3
     aspect_spread : relative standard deviation of the particles' aspect ratios
+    shell_shares : (n_shell,) volume of each shell over the particle's
+    volume_poly : volume per shared site against x, nm^3, highest power first
+    contrast_errors : names of what is not known exactly about contrasts, each with one amplitude in standard deviations
+    by_core, by_shell, by_medium : (p, n_contrast) change of ``core``, ``shell`` and ``medium`` by one standard deviation
     """
 
     solid: SolidSolution
@@ -107,6 +115,12 @@ class GradedParticle:
     mu: FloatArray
     mu_weights: FloatArray
     scores: FloatArray
+    shell_shares: FloatArray
+    volume_poly: tuple[float, float, float, float]
+    contrast_errors: tuple[str, ...]
+    by_core: ComplexArray = field(repr=False)
+    by_shell: ComplexArray = field(repr=False)
+    by_medium: FloatArray = field(repr=False)
     aspect_spread: float = 0.0
     engine: str = "numba"
 
@@ -174,6 +188,21 @@ class GradedParticle:
         flat = rows[:, part] @ self.table[part].reshape(part.stop - part.start, -1)
         return flat.reshape(len(rows), *self.table.shape[1:])
 
+    def contrasts(self, amplitudes: FloatArray | None) -> tuple[ComplexArray, ComplexArray, FloatArray]:
+        """Electrons per shared site of core and of shell, and e/nm^3 of the medium, at every point with these errors."""
+        if amplitudes is None or len(self.contrast_errors) == 0:
+            return self.core, self.shell, self.medium
+        return (
+            self.core + self.by_core @ amplitudes,
+            self.shell + self.by_shell @ amplitudes,
+            self.medium + self.by_medium @ amplitudes,
+        )
+
+    def site_volumes(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Volume per shared site (n_shell,) and its derivative by x, nm^3: the solid's, as a cubic."""
+        a, b, c, d = self.volume_poly
+        return ((a * x + b) * x + c) * x + d, (3.0 * a * x + 2.0 * b) * x + c
+
     def mean_volume_nm3(self, size: FloatArray) -> float:
         """Number mean of the particle's volume, nm^3 (exact for the Gaussian, to second moments for the others)."""
         mean, std = 0.5 * size[0], 0.5 * size[1]
@@ -185,6 +214,7 @@ class GradedParticle:
         size: FloatArray,
         density: tuple[float, float] = (0.0, 0.0),
         tables: FloatArray | None = None,
+        contrast: FloatArray | None = None,
     ) -> Evaluation:
         """Model and derivatives at every data point.
 
@@ -194,29 +224,34 @@ class GradedParticle:
         size : (2 or 3,) mean and standard deviation of the diameter, nm; aspect ratio for spheroids
         density : relative change of the electron density of core and shell material
         tables : the result of :meth:`tables` for this size, when it is known already
+        contrast : (n_contrast,) amplitudes of ``contrast_errors``; default 0. They act on the form, not on the Laue
+            scattering, which they change by a per cent of itself
         """
         if tables is None:
             tables = self.tables(size)
         p, n = len(self.q_inv_nm), self.n_shell
         value, gx, gt, gd = np.empty(p), np.empty((p, n)), np.empty((p, len(tables) - 1)), np.empty((p, 2))
-        vol = np.ascontiguousarray(self.solid.site_volume_nm3(x))
-        dvol = np.ascontiguousarray(self.solid.site_volume_slope(x))
+        ge = np.empty((p, len(self.contrast_errors)))
+        core, shell, medium = self.contrasts(contrast)
+        vol, dvol = self.site_volumes(x)
         compute = form_and_gradient if self.engine == "numba" else form_and_gradient_numpy
         compute(
-            np.ascontiguousarray(x), vol, dvol, self.core, self.shell, self.medium, float(density[0]), float(density[1]),
-            self.column, tables, value, gx, gt, gd,
+            np.ascontiguousarray(x), vol, dvol, core, shell, medium, float(density[0]), float(density[1]), self.column, tables,
+            self.by_core, self.by_shell, self.by_medium, value, gx, gt, gd, ge,
         )  # fmt: skip
-        shares = np.diff(self.fractions**3, prepend=0.0) * self.mean_volume_nm3(size)
-        powers = np.vander(x, LAUE_DEGREE + 1)
+        shares = self.shell_shares * self.mean_volume_nm3(size)
+        powers = np.ones((LAUE_DEGREE + 1, n))
+        for i in range(LAUE_DEGREE - 1, -1, -1):
+            np.multiply(powers[i + 1], x, out=powers[i])
         slopes = np.zeros_like(powers)
-        slopes[:, :-1] = powers[:, 1:] * np.arange(LAUE_DEGREE, 0, -1)
-        laue = self.laue_poly @ (powers.T @ shares)
-        gx += self.laue_poly @ (slopes.T * shares)
-        mean, std = size[0], size[1]
-        gt[:, :2] += (
-            laue[:, None] * np.array([3 * mean**2 + 3 * std**2, 6 * mean * std]) / (mean**3 + 3 * mean * std**2)
-        )
-        return Evaluation(value=value, laue=laue, grad_x=gx, grad_size=gt, grad_density=gd)
+        slopes[:-1] = powers[1:] * _EXPONENTS
+        laue = self.laue_poly @ (powers @ shares)
+        gx += self.laue_poly @ (slopes * shares)
+        mean, std = float(size[0]), float(size[1])
+        volume = mean**3 + 3 * mean * std**2
+        gt[:, 0] += laue * ((3 * mean**2 + 3 * std**2) / volume)
+        gt[:, 1] += laue * (6 * mean * std / volume)
+        return Evaluation(value=value, laue=laue, grad_x=gx, grad_size=gt, grad_density=gd, grad_contrast=ge)
 
 
 def prepare(
@@ -233,6 +268,7 @@ def prepare(
     smearing: str | float = "none",
     atomic_form_factors: bool = True,
     laue: bool = True,
+    errors: ContrastErrors = NO_ERRORS,
     engine: str = "auto",
 ) -> GradedParticle:
     """Tabulate everything that the fit does not change.
@@ -247,6 +283,7 @@ def prepare(
     smearing : "none", "dq" (each curve's own dq) or the half-length of a slit, 1/nm
     atomic_form_factors : use f0(q) + f' + i f'' instead of Z + f' + i f'' (the golden tables use Z)
     laue : include the Laue scattering of the random alloy
+    errors : what is not known exactly about contrasts; each becomes a parameter
 
     Raises
     ------
@@ -267,7 +304,8 @@ def prepare(
     stretches = [float(s) for a in aspects for s in size_kernels.stretch(np.array([0.0, 1.0]), a)]
     nodes = _nodes(sizes, kind, min(stretches), max(stretches), max(float(c.q_inv_nm[-1]) for c in curves))
     columns, table = _tabulate(curves, nodes, fractions, smearing)
-    core, shell = _numerators(curves, solid, factors, atomic_form_factors)
+    core, shell = numerators(curves, solid, factors, atomic_form_factors)
+    names, by_core, by_shell, by_medium = contrast_derivatives(curves, solid, factors, errors, atomic_form_factors)
     mu, w = size_kernels.orientation_nodes(1 if shape == "sphere" else 32)
     if engine == "auto":
         engine = "numba" if numba_available() else "numpy"
@@ -289,6 +327,12 @@ def prepare(
         mu=mu,
         mu_weights=w,
         scores=_scores(readings_nm),
+        shell_shares=np.diff(np.asarray(fractions, dtype=np.float64) ** 3, prepend=0.0),
+        volume_poly=tuple(float(c) for c in site_volume_polynomial(solid)),  # type: ignore[arg-type]
+        contrast_errors=names,
+        by_core=by_core,
+        by_shell=by_shell,
+        by_medium=by_medium,
         aspect_spread=aspect_spread,
         engine=engine,
     )
@@ -331,18 +375,6 @@ def _tabulate(
             offset += len(curve)
         columns.append(grids[key] + np.arange(len(curve)))
     return np.concatenate(columns), np.concatenate(tables, axis=1)
-
-
-def _numerators(
-    curves: Sequence[ScatteringCurve], solid: SolidSolution, factors: FactorTable, with_q: bool
-) -> tuple[ComplexArray, ComplexArray]:
-    core, shell = [], []
-    for c in curves:
-        assert c.energy_kev is not None
-        a, b = solid.numerators(factors, c.energy_kev, c.q_inv_nm if with_q else None)
-        core.append(np.broadcast_to(a, len(c)))
-        shell.append(np.broadcast_to(b, len(c)))
-    return np.concatenate(core).astype(np.complex128), np.concatenate(shell).astype(np.complex128)
 
 
 def _laue_polynomials(

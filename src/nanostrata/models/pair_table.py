@@ -15,18 +15,8 @@ from nanostrata.kernels import pair_table as kernels
 from nanostrata.kernels import sizes as size_kernels
 from nanostrata.kernels._jit import numba_available
 from nanostrata.kernels.multishell import size_table
-from nanostrata.models.density import SolidSolution
 
 N_ORIENTATION = 32
-
-
-def site_volume_polynomial(solid: SolidSolution) -> FloatArray:
-    """Volume per shared site against x as a cubic, nm^3, highest power first.
-
-    Exact, not a fit: lattice constants, or the cube root of the volume, are linear in x.
-    """
-    x = np.array([0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0])
-    return np.asarray(np.linalg.solve(np.vander(x), solid.site_volume_nm3(x)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nanostrata.domain.base import FloatArray
 from nanostrata.models.families import ProfileFamily
-from nanostrata.models.graded_particle import ASPECT_BOUNDS, GradedParticle
+from nanostrata.models.graded_particle import ASPECT_BOUNDS, Evaluation, GradedParticle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +44,14 @@ class Posterior:
     r"""Residuals of data and priors for a parameter vector.
 
     The parameters are, in this order: the profile's, mean diameter, standard deviation (and aspect ratio), relative
-    density of core and shell, ln of the common scale, one relative factor per curve, one coefficient per template.
+    density of core and shell, ln of the common scale, one relative change of it per curve, one coefficient per template,
+    the amplitudes of the particle's ``contrast_errors``, and those of the smooth deviations m_j(q).
 
-    .. math:: I_c(q) = e^{\lambda + \epsilon_c}\,[A_c(q) + L_c(x)] + \sum_m b_m T_m(q), \qquad
-              -2\ln p = \sum r^2 + \text{const}
+    .. math:: I_c(q) = s_c e^{\lambda}\,[A_c(q) + L_c(x)]\,\Big(1 + \epsilon_c + \sum_j c_j m_j(q)\Big)
+              + \sum_m b_m T_m(q), \qquad -2\ln p = \sum r^2 + \text{const}
+
+    Given the others, the model is linear in all of epsilon, b and c; :mod:`nanostrata.models.collapsed` integrates over
+    them.
 
     Attributes
     ----------
@@ -55,7 +59,9 @@ class Posterior:
     scale_prior : one per curve, for epsilon_c
     composition_mean, composition_sd : prior of the mean x per shared site (EDX); sd None = no prior
     size_prior : for each size parameter; sd = None-like large numbers are written as np.inf
-    log_scale0 : ln of the scale at which lambda = 0
+    log_scale0 : (n_curve,) ln s_c, the scales at which lambda and all epsilon are 0
+    scale_free : whether lambda is a parameter; not where every curve has a free scale of its own
+    nodes : the same particle at few q values that carry all curves, see :mod:`nanostrata.models.nodes`; None = none
     shape_error : prior standard deviation of each of the smooth relative deviations m_j(q), common to all curves, by
         which particles of atoms with a spread of shapes differ from the ideal body; 0 = none
     """
@@ -69,7 +75,9 @@ class Posterior:
     scale_prior: tuple[Gaussian, ...]
     templates: tuple[Template, ...] = ()
     composition: Gaussian | None = None
-    log_scale0: float = 0.0
+    log_scale0: FloatArray
+    scale_free: bool = True
+    nodes: GradedParticle | None = field(default=None, repr=False)
     shape_error: float = 0.0
     shape_modes: FloatArray = field(init=False, repr=False)
     template_matrix: FloatArray = field(init=False, repr=False)
@@ -93,7 +101,8 @@ class Posterior:
             low, high = ASPECT_BOUNDS[self.particle.shape]
             size_low.append(low)
             size_high.append(high)
-        open_end = np.full(1 + n_curve + len(self.templates) + n_modes, np.inf)
+        n_error = len(self.particle.contrast_errors)
+        open_end = np.full(1 + n_curve + len(self.templates) + n_error + n_modes, np.inf)
         object.__setattr__(
             self, "lower", np.concatenate([self.family.lower, size_low, [-0.5, -0.5], -open_end]).astype(float)
         )
@@ -104,6 +113,7 @@ class Posterior:
         free = np.ones(len(self.lower), dtype=bool)
         start = len(self.family.names)
         free[start : start + len(fixed)] = ~np.array(fixed)
+        free[start + len(fixed)] = self.scale_free
         free[start + len(fixed) + 1 : start + len(fixed) + 1 + n_curve] = [g.sd > 0 for g in self.scale_prior]
         object.__setattr__(self, "free", free)
         matrix, target = self._linear_priors()
@@ -121,21 +131,44 @@ class Posterior:
             "log_scale",
             *(f"scale_{i}" for i in range(len(self.scale_prior))),
             *(t.name for t in self.templates),
+            *self.particle.contrast_errors,
             *(f"shape_error_{j + 1}" for j in range(self.shape_modes.shape[1])),
         )
 
     def split(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float, FloatArray, FloatArray]:
-        """Return profile, size, density, log scale, factors and template coefficients (the shape modes come after)."""
+        """Return profile, size, density, log scale, factors and template coefficients.
+
+        The amplitudes of the contrast errors (:meth:`contrast`) and of the shape modes come after.
+        """
         a = len(self.family.names)
         b = a + len(self.size_prior)
         c = b + 2
         d = c + 1 + len(self.scale_prior)
         return theta[:a], theta[a:b], theta[b:c], float(theta[c]), theta[c + 1 : d], theta[d : d + len(self.templates)]
 
-    def modes(self, theta: FloatArray) -> FloatArray:
-        """Relative deviation of the intensity from the ideal body at every point, 1 + sum_j c_j m_j(q)."""
+    def contrast(self, theta: FloatArray) -> FloatArray:
+        """Amplitudes of the contrast errors, (n_contrast,)."""
+        end = len(theta) - self.shape_modes.shape[1]
+        return theta[end - len(self.particle.contrast_errors) : end]
+
+    def factor(self, theta: FloatArray) -> FloatArray:
+        r"""Data units per electron squared at every point, :math:`s_c e^\lambda (1 + \epsilon_c + \sum_j c_j m_j(q))`."""
+        _, _, _, log_scale, factors, _ = self.split(theta)
+        return self._unit(log_scale) * self._relative(theta, factors)
+
+    def evaluate(self, theta: FloatArray) -> Evaluation:
+        """Model in electrons squared, with derivatives."""
+        profile, size, density, _, _, _ = self.split(theta)
+        x, _ = self.family.composition(profile)
+        return self.particle.evaluate(x, size, (density[0], density[1]), contrast=self.contrast(theta))
+
+    def _unit(self, log_scale: float) -> FloatArray:
+        return np.asarray(np.exp(self.log_scale0 + log_scale)[self.particle.curve_index])
+
+    def _relative(self, theta: FloatArray, factors: FloatArray) -> FloatArray:
         n = self.shape_modes.shape[1]
-        return 1.0 + self.shape_modes @ theta[len(theta) - n :] if n else np.ones(len(self.shape_modes))
+        relative = 1.0 + factors[self.particle.curve_index]
+        return np.asarray(relative + self.shape_modes @ theta[len(theta) - n :] if n else relative)
 
     def start(self, profile: FloatArray) -> FloatArray:
         """Prior means round a starting profile; scale and templates are solved for later."""
@@ -147,43 +180,41 @@ class Posterior:
                 [0.0],
                 [g.mean for g in self.scale_prior],
                 [t.mean for t in self.templates],
-                np.zeros(self.shape_modes.shape[1]),
+                np.zeros(len(self.particle.contrast_errors) + self.shape_modes.shape[1]),
             ]
         )
 
     def model(self, theta: FloatArray, *, gradient: bool = True) -> tuple[FloatArray, FloatArray]:
         """Model in data units (p,) and its derivatives (p, n_parameter)."""
-        profile, size, density, log_scale, factors, coefficients = self.split(theta)
-        x, dx = self.family.composition(profile)
-        e = self.particle.evaluate(x, size, (density[0], density[1]))
+        profile, size, _, log_scale, factors, coefficients = self.split(theta)
+        _, dx = self.family.composition(profile)
+        e = self.evaluate(theta)
         index = self.particle.curve_index
-        scale = np.exp(self.log_scale0 + log_scale + factors)[index]
-        ideal = scale * (e.value + e.laue)
-        scale = scale * self.modes(theta)
-        form = scale * (e.value + e.laue)
+        ideal = self._unit(log_scale) * (e.value + e.laue)
+        relative = self._relative(theta, factors)
+        form = ideal * relative
         total = form + self.template_matrix @ coefficients
         if not gradient:
             return total, np.zeros((0, 0))
+        scale = (self._unit(log_scale) * relative)[:, None]
         a, b = len(profile), len(profile) + len(size)
-        jac = np.empty((len(total), len(theta)))
-        jac[:, :a] = scale[:, None] * (e.grad_x @ dx)
-        jac[:, a:b] = scale[:, None] * e.grad_size
-        jac[:, b : b + 2] = scale[:, None] * e.grad_density
+        jac = np.zeros((len(total), len(theta)))
+        jac[:, :a] = scale * (e.grad_x @ dx)
+        jac[:, a:b] = scale * e.grad_size
+        jac[:, b : b + 2] = scale * e.grad_density
         jac[:, b + 2] = form
-        per_curve = jac[:, b + 3 : b + 3 + len(factors)]
-        per_curve[:] = 0.0
-        per_curve[np.arange(len(total)), index] = form
-        first_mode = b + 3 + len(factors) + len(coefficients)
-        jac[:, b + 3 + len(factors) : first_mode] = self.template_matrix
+        jac[np.arange(len(total)), b + 3 + index] = ideal
+        first_error = b + 3 + len(factors) + len(coefficients)
+        first_mode = first_error + e.grad_contrast.shape[1]
+        jac[:, b + 3 + len(factors) : first_error] = self.template_matrix
+        jac[:, first_error:first_mode] = scale * e.grad_contrast
         jac[:, first_mode:] = ideal[:, None] * self.shape_modes
         return total, jac
 
     def mean_composition(self, x: FloatArray) -> tuple[float, FloatArray]:
         r"""Mean x per shared site and its derivatives, sum(V x / v) / sum(V / v)."""
-        volumes = np.diff(self.particle.fractions**3, prepend=0.0)
-        v = self.particle.solid.site_volume_nm3(x)
-        dv = self.particle.solid.site_volume_slope(x)
-        sites = volumes / v
+        v, dv = self.particle.site_volumes(x)
+        sites = self.particle.shell_shares / v
         total = sites.sum()
         mean = float(sites @ x / total)
         return mean, sites / total * (1.0 - (x - mean) * dv / v)
@@ -207,6 +238,7 @@ class Posterior:
         rows, target = [np.pad(j, ((0, 0), (0, n - a)))], [np.zeros(len(j))]
         scalar = [*self.size_prior, *self.density_prior, None, *self.scale_prior]
         scalar += [Gaussian(mean=t.mean, sd=t.sd) for t in self.templates]
+        scalar += [Gaussian(mean=0.0, sd=1.0)] * len(self.particle.contrast_errors)
         scalar += [Gaussian(mean=0.0, sd=self.shape_error)] * self.shape_modes.shape[1]
         for i, g in enumerate(scalar, start=a):
             if g is not None and 0 < g.sd < np.inf:
@@ -226,17 +258,17 @@ class Posterior:
 
     def log_density(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """ln of the posterior density up to a constant, and its gradient by the free parameters."""
-        profile, size, density, log_scale, factors, coefficients = self.split(theta)
-        x, dx = self.family.composition(profile)
-        e = self.particle.evaluate(x, size, (density[0], density[1]))
-        modes = self.modes(theta)
-        ideal = np.exp(self.log_scale0 + log_scale + factors)[self.particle.curve_index] * (e.value + e.laue)
-        r = (modes * ideal + self.template_matrix @ coefficients - self.intensity) / self.sigma
+        profile, size, _, log_scale, factors, coefficients = self.split(theta)
+        _, dx = self.family.composition(profile)
+        e = self.evaluate(theta)
+        ideal = self._unit(log_scale) * (e.value + e.laue)
+        relative = self._relative(theta, factors)
+        r = (relative * ideal + self.template_matrix @ coefficients - self.intensity) / self.sigma
         r_prior, j_prior = self.prior_rows(theta)
         # r^T J block by block: the Jacobian itself is not needed, and filling it would take half of the time
         weight = r / self.sigma
         by_ideal = weight * ideal
-        by_form = by_ideal * modes
+        by_form = by_ideal * relative
         lever = by_form / (e.value + e.laue)
         a, b = len(profile), len(profile) + len(size)
         gradient = r_prior @ j_prior
@@ -244,10 +276,12 @@ class Posterior:
         gradient[a:b] += lever @ e.grad_size
         gradient[b : b + 2] += lever @ e.grad_density
         gradient[b + 2] += by_form.sum()
-        gradient[b + 3 : b + 3 + len(factors)] += np.bincount(self.particle.curve_index, by_form, len(factors))
-        last = b + 3 + len(factors) + len(coefficients)
-        gradient[b + 3 + len(factors) : last] += weight @ self.template_matrix
-        gradient[last:] += by_ideal @ self.shape_modes
+        gradient[b + 3 : b + 3 + len(factors)] += np.bincount(self.particle.curve_index, by_ideal, len(factors))
+        first_error = b + 3 + len(factors) + len(coefficients)
+        first_mode = first_error + e.grad_contrast.shape[1]
+        gradient[b + 3 + len(factors) : first_error] += weight @ self.template_matrix
+        gradient[first_error:first_mode] += lever @ e.grad_contrast
+        gradient[first_mode:] += by_ideal @ self.shape_modes
         return -0.5 * float(r @ r + r_prior @ r_prior), -gradient[self.free]
 
 
@@ -255,33 +289,45 @@ SHAPE_MODES = 4
 """Number of smooth deviations: Legendre polynomials of degree 1 to 4 in q over the measured range."""
 
 
-def shape_modes(q: FloatArray, used: bool) -> FloatArray:
-    """Smooth deviations at every point, (p, SHAPE_MODES), of the order of 1; no columns when they are not used."""
+def shape_modes(q: FloatArray, used: bool, limits: tuple[float, float] | None = None) -> FloatArray:
+    """Smooth deviations at every point, (p, SHAPE_MODES), of the order of 1; no columns when they are not used.
+
+    ``limits`` : q range over which the polynomials are those of -1..1; default that of the points
+    """
     if not used:
         return np.zeros((len(q), 0))
-    u = 2.0 * (q - q.min()) / (q.max() - q.min()) - 1.0
+    low, high = limits if limits is not None else (float(q.min()), float(q.max()))
+    u = 2.0 * (q - low) / (high - low) - 1.0
     return np.asarray(np.polynomial.legendre.legvander(u, SHAPE_MODES)[:, 1:])
 
 
 def solve_linear(posterior: Posterior, theta: FloatArray) -> FloatArray:
     """Set the common scale and the templates to their weighted least-squares values for the given profile and sizes."""
-    profile, size, density, _, factors, _ = posterior.split(theta)
-    x, _ = posterior.family.composition(profile)
-    e = posterior.particle.evaluate(x, size, (density[0], density[1]))
-    form = np.exp(posterior.log_scale0 + factors)[posterior.particle.curve_index] * (e.value + e.laue)
-    design = np.concatenate([form[:, None], posterior.template_matrix], axis=1) / posterior.sigma[:, None]
+    profile, size, _, _, factors, _ = posterior.split(theta)
+    e = posterior.evaluate(theta)
+    index = posterior.particle.curve_index
+    form = (np.exp(posterior.log_scale0) * (1.0 + factors))[index] * (e.value + e.laue)
+    columns = form[:, None] if posterior.scale_free else form[:, None] * (index[:, None] == np.arange(len(factors)))
+    design = np.concatenate([columns, posterior.template_matrix], axis=1) / posterior.sigma[:, None]
     target = posterior.intensity / posterior.sigma
     sd = np.array([t.sd for t in posterior.templates])
     mean = np.array([t.mean for t in posterior.templates])
-    prior = np.concatenate([np.zeros((len(sd), 1)), np.diag(1.0 / sd)], axis=1) if len(sd) else np.zeros((0, 1))
+    prior = (
+        np.concatenate([np.zeros((len(sd), columns.shape[1])), np.diag(1.0 / sd)], axis=1)
+        if len(sd)
+        else np.zeros((0, columns.shape[1]))
+    )
     solution = np.linalg.lstsq(
         np.concatenate([design, prior]), np.concatenate([target, mean / sd if len(sd) else mean]), rcond=None
     )[0]
     out = theta.copy()
     at = len(profile) + len(size) + 2
-    out[at] = np.log(max(solution[0], 1e-6))
     first = at + 1 + len(factors)
-    out[first : first + len(posterior.templates)] = solution[1:]
+    if posterior.scale_free:
+        out[at] = np.log(max(solution[0], 1e-6))
+    else:
+        out[at + 1 : first] = (1.0 + factors) * solution[: len(factors)] - 1.0
+    out[first : first + len(posterior.templates)] = solution[columns.shape[1] :]
     return out
 
 

@@ -89,9 +89,7 @@ def curve_fits(
     residual = (posterior.intensity - model) / stated_sigma
     n_profile, n_size = len(posterior.family.names), len(posterior.size_prior)
     at = n_profile + n_size + 2
-    profile, size, density, log_scale, factors, _ = posterior.split(best)
-    x, _ = posterior.family.composition(profile)
-    laue = posterior.particle.evaluate(x, size, (density[0], density[1])).laue
+    laue = posterior.factor(best) * posterior.evaluate(best).laue
     out = []
     for i, (c, s) in enumerate(zip(curves, curve_slices(posterior), strict=True)):
         name = f"constant_{i}"
@@ -108,9 +106,9 @@ def curve_fits(
                 chi2_reduced=float(np.mean(residual[s] ** 2)),
                 runs_p=runs_p(residual[s]),
                 sigma_factor=float(sigma_factor[i]),
-                scale=np.exp(posterior.log_scale0 + theta[:, at] + theta[:, at + 1 + i]),
+                scale=np.exp(posterior.log_scale0[i] + theta[:, at]) * (1.0 + theta[:, at + 1 + i]),
                 background=np.zeros(len(theta)) if column is None else theta[:, column],
-                laue=float(laue[s][0] * np.exp(posterior.log_scale0 + log_scale + factors[i])),
+                laue=float(laue[s][0]),
             )
         )
     return tuple(out)

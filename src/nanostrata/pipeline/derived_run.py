@@ -40,6 +40,7 @@ def diffusion(
     """Diffusivity of the exchanged element; None where the shell material brings no element that the core lacks."""
     from nanostrata.models.diffusion import diffusing_elements
     from nanostrata.pipeline import gather
+    from nanostrata.pipeline.known import prior_knowledge
     from nanostrata.stages.derive_diffusion import DiffusionSettings, derive_diffusion
 
     assert recipe.asaxs is not None
@@ -55,7 +56,7 @@ def diffusion(
         smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
     )  # fmt: skip
     return derive_diffusion(
-        inputs.curves, solid, gather.factor_tables(recipe)[0], gather.prior_knowledge(recipe, inputs, sizes), fit, settings,
+        inputs.curves, solid, gather.factor_tables(recipe)[0], prior_knowledge(recipe, inputs, sizes), fit, settings,
         growth_time_s=recipe.growth.time_s, temperature_c=recipe.growth.temperature_c, seed=seed, progress=progress,
     )  # fmt: skip
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from nanostrata.domain import Composition, Medium, Origin, ScatteringCurve, SizeDistribution
 from nanostrata.domain.base import Domain, FloatArray
-from nanostrata.errors import DataError, NanostrataError, RecipeError
-from nanostrata.models.build_posterior import PriorKnowledge
+from nanostrata.errors import DataError, NanostrataError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.recipe import Recipe
 from nanostrata.tables.factors import FactorTable
@@ -114,20 +113,6 @@ def read_factors(recipe: Recipe, problems: list[str], notes: list[str]) -> Origi
     origin = replace(_origin_as_written(origin, recipe), notes=as_written(said, recipe))
     notes += origin.notes
     return origin
-
-
-def prior_knowledge(recipe: Recipe, inputs: Inputs, sizes: SizeDistribution) -> PriorKnowledge:
-    """Return what is known besides the ASAXS curves: sizes, mean composition, scales and backgrounds."""
-    assert recipe.asaxs is not None
-    return PriorKnowledge(
-        sizes=sizes,
-        size_fixed=recipe.particle.size == "fixed",
-        composition=inputs.composition_x,
-        scale=recipe.asaxs.scale,
-        scale_uncertainty=recipe.asaxs.scale_uncertainty,
-        background=recipe.asaxs.background,
-        subtract=inputs.subtract,
-    )
 
 
 def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
@@ -350,8 +335,13 @@ def read_composition(
     try:
         source = recipe.root / recipe.edx.file if recipe.edx.file is not None else recipe.edx.atomic_percent or {}
         table = read_edx(source, error=recipe.edx.error)
+        own = recipe.edx.sensitivity_uncertainty * table.atomic_percent
         measured = composition(
-            table.elements, table.atomic_percent, table.error, expected_elements=solid.elements, origin=table.origin
+            table.elements,
+            table.atomic_percent,
+            np.hypot(table.error, own),
+            expected_elements=solid.elements,
+            origin=table.origin,
         )
         found = mean_shell_fraction(measured, solid) if solid.shell is not None else None
     except NanostrataError as error:
@@ -364,31 +354,6 @@ def read_composition(
         return measured, None
     notes += as_written(found.notes, recipe)
     return measured, (float(found.value), float(found.sigma))
-
-
-def stated_or_guessed_sizes(inputs: Inputs) -> SizeDistribution:
-    """Return the TEM sizes, or a wide prior from the curves when there is no TEM.
-
-    Raises
-    ------
-    RecipeError
-        When no curve shows a size either.
-    """
-    if inputs.sizes is not None:
-        return inputs.sizes
-    from nanostrata.stages.inspect_curves import first_minimum
-
-    found = [m.q_inv_nm for c in inputs.curves if (m := first_minimum(c)) is not None]
-    if not found:
-        raise RecipeError(
-            "[tem] is missing and no curve shows a first minimum: the size is not determined. Add [tem] with "
-            "mean_diameter_nm, std_diameter_nm and particles"
-        )
-    diameter = 2.0 * 4.4934 / float(np.median(found))
-    return SizeDistribution(
-        mean_nm=diameter, std_nm=0.12 * diameter, mean_sigma_nm=0.05 * diameter, std_sigma_nm=0.04 * diameter,
-        origin=Origin(notes=("no [tem]: the size prior was taken from the first minimum, with a wide error",)),
-    )  # fmt: skip
 
 
 def energies(curves: Sequence[ScatteringCurve]) -> list[float]:

@@ -139,6 +139,9 @@ class Asaxs(_CurveTable):
         default="chantler", description='"chantler", "cromer-liberman" or { file = "f1f2.dat" }'
     )
     energy_resolution_ev: float = Field(default=0.0, ge=0, le=50, description="one standard deviation in eV, 0 to 50")
+    energy_uncertainty_ev: float = Field(
+        default=0.5, ge=0, le=20, description="one standard deviation of the energy calibration in eV, 0 to 20"
+    )
     background: Literal["none", "constant", "constant+power"] = Field(
         default="constant", description='"none", "constant" or "constant+power"'
     )

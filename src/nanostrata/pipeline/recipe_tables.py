@@ -64,6 +64,9 @@ class Sample(Table):
         description='the name of a medium such as "toluene", or { formula = "C7H8", density_g_cm3 = 0.867 }, '
         "or { electron_density_e_nm3 = 283.3 }",
     )
+    medium_density_uncertainty: float = Field(
+        default=0.002, ge=0, le=0.3, description="a relative standard deviation of its electron density, 0 to 0.3"
+    )
 
     @field_validator("medium")
     @classmethod
@@ -170,6 +173,9 @@ class MaterialTable(Table):
     density_uncertainty: float = Field(
         default=0.01, ge=0, le=0.3, description="a relative standard deviation of the electron density, 0 to 0.3"
     )
+    cation_uncertainty: float = Field(
+        default=0.0, ge=0, le=0.5, description="a relative standard deviation of the cations per anion, 0 to 0.5"
+    )
 
     @field_validator("formula")
     @classmethod
@@ -238,6 +244,9 @@ class Edx(Table):
     )
     error: float | None = Field(
         default=None, gt=0, le=50, description="one standard deviation in atomic per cent, above 0"
+    )
+    sensitivity_uncertainty: float = Field(
+        default=0.0, ge=0, le=0.5, description="a relative standard deviation of each element's sensitivity, 0 to 0.5"
     )
 
     @model_validator(mode="after")

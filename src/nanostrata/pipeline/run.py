@@ -30,7 +30,7 @@ STAGES = ("read", "profile", "atoms", "verify", "explain", "report")
 NOT_BUILT = ("shape", "waxs")
 """Stages of the method that this version does not have."""
 
-STAGE_VERSION = "2"
+STAGE_VERSION = "3"
 """Part of every key of the store: raised when a stage computes something else from the same input."""
 
 PRESETS = {
@@ -105,6 +105,7 @@ def reconstruct(
     import numpy as np
 
     from nanostrata.pipeline import atoms_run, derived_run, gather
+    from nanostrata.pipeline.known import prior_knowledge, stated_or_guessed_sizes
 
     last = max((STAGES.index(s) for s in only), default=len(STAGES) - 1)
     step = _Steps(store, recipe, seed, preset)
@@ -122,7 +123,7 @@ def reconstruct(
             contrasts = step("profile", lambda: _fit_contrasts(recipe, inputs, seed, progress))
         else:
             assert solid is not None
-            sizes = gather.stated_or_guessed_sizes(inputs)
+            sizes = stated_or_guessed_sizes(inputs)
             fit = step(
                 "profile",
                 lambda: _fit_profile(recipe, inputs, solid, sizes, seed, preset, workers, progress),
@@ -136,7 +137,7 @@ def reconstruct(
         ensemble = step("atoms", lambda: atoms_run.build_atoms(recipe, inputs, solid, fit, stream))
     if last >= STAGES.index("verify") and ensemble is not None and solid is not None and sizes is not None:
         progress("holding the atoms against every measurement")
-        factors, known = gather.factor_tables(recipe)[0], gather.prior_knowledge(recipe, inputs, sizes)
+        factors, known = gather.factor_tables(recipe)[0], prior_knowledge(recipe, inputs, sizes)
         verification = step("verify", lambda: atoms_run.verify_atoms(recipe, inputs, solid, factors, known, ensemble))
     if last >= STAGES.index("explain"):
         if fit is not None and particle is not None and solid is not None and solid.shell is not None:
@@ -182,6 +183,7 @@ def _fit_profile(
     workers: int, progress: Callable[[str], None],
 ) -> ProfileFit:  # fmt: skip
     from nanostrata.pipeline import gather
+    from nanostrata.pipeline.known import prior_knowledge
     from nanostrata.stages.fit_profile import ProfileSettings, fit_profile
     from nanostrata.tables.factors import check_energies
 
@@ -194,7 +196,7 @@ def _fit_profile(
         except PhysicsError as error:
             progress(f"no second opinion on f', f'': {error.problems[0]}")
             other = None
-    known = gather.prior_knowledge(recipe, inputs, sizes)
+    known = prior_knowledge(recipe, inputs, sizes)
     smearing: Any = recipe.asaxs.smearing
     settings = ProfileSettings(
         shells=int(recipe.particle.shells),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,7 @@ from nanostrata.models.diffusion import (
 from nanostrata.models.explore import best_point, draw
 from nanostrata.models.families import Fick
 from nanostrata.models.graded_particle import SizeRange, prepare
+from nanostrata.models.nodes import with_nodes
 from nanostrata.models.posterior import Posterior
 from nanostrata.tables.factors import FactorTable
 
@@ -145,14 +147,15 @@ def _fit_fick(
     from scipy.stats import chi2 as chi2_law
 
     family = Fick(n=FICK_SHELLS)
-    particle = prepare(
-        curves, solid, factors, family.fractions, sizes=SizeRange.around(known.sizes), kind=settings.size_kind,
-        shape=fit.shape, readings_nm=known.sizes.diameters_nm if len(known.sizes.diameters_nm) else None,  # type: ignore[arg-type]
+    make = partial(
+        prepare, solid=solid, factors=factors, fractions=family.fractions, sizes=SizeRange.around(known.sizes),
+        kind=settings.size_kind, shape=fit.shape,  # type: ignore[arg-type]
+        readings_nm=known.sizes.diameters_nm if len(known.sizes.diameters_nm) else None,
         aspect_spread=(known.sizes.aspect_std or 0.0) / (known.sizes.aspect_ratio or 1.0),
         smearing=settings.smearing, atomic_form_factors=settings.atomic_form_factors,
-        laue=settings.laue and known.background != "none", engine=settings.engine,
+        laue=settings.laue and known.background != "none", errors=known.contrast_errors, engine=settings.engine,
     )  # fmt: skip
-    base = build_posterior(curves, particle, family, known, sigma_factors=[c.sigma_factor for c in fit.curves])
+    base = build_posterior(curves, make(curves), family, known, sigma_factors=[c.sigma_factor for c in fit.curves])
     common = best_point(base)
     posterior, best, step = _own_tau(base, common)
     cost = _cost(posterior, best)
@@ -162,7 +165,7 @@ def _fit_fick(
         held = replace(base, family=Fick(n=FICK_SHELLS, log10_tau=ends, guesses=(0.5 * (ends[0] + ends[1]),)))
         at_end, there, _ = _own_tau(held, best_point(held))
         rises.append(_cost(at_end, there) - cost)
-    draws = draw(posterior, best, settings, seed)
+    draws = draw(with_nodes(posterior, curves, make), best, settings, seed)
     names = draws.names
     radius = 0.5 * draws.theta[:, names.index("diameter_mean_nm")]
     tau = 10.0 ** draws.theta[:, names.index("log10_tau")]
@@ -197,12 +200,11 @@ def _own_tau(base: Posterior, start: FloatArray) -> tuple[Posterior, FloatArray,
     best, step, posterior = start, np.inf, base
     applied, share = np.zeros(len(base.intensity)), 1.0
     for _ in range(_STEPS):
-        profile, size, density, log_scale, relative, _ = base.split(best)
+        profile, size, density, _, _, _ = base.split(best)
         excess = own_tau_excess(
             base.particle, float(profile[0]), 10.0 ** float(profile[1]), size, (float(density[0]), float(density[1]))
         )
-        scale = np.exp(base.log_scale0 + log_scale + relative)[base.particle.curve_index] * base.modes(best)
-        applied = share * scale * excess + (1.0 - share) * applied
+        applied = share * base.factor(best) * excess + (1.0 - share) * applied
         near = replace(family, guesses=(float(np.clip(profile[1], low, high)),))
         posterior = replace(base, family=near, intensity=base.intensity - applied)
         after = best_point(posterior, extra=[best])

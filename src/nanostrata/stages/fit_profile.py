@@ -14,9 +14,10 @@ from nanostrata.domain.fit import CurveFit, Draws, ProfileFit, ShapeChoice
 from nanostrata.errors import ConvergenceError
 from nanostrata.models.build_posterior import PriorKnowledge, build_posterior
 from nanostrata.models.density import SolidSolution
-from nanostrata.models.explore import best_point, draw, laplace_sd, resampled_fits
+from nanostrata.models.explore import best_point, draw, laplace_sd, local_maxima, resampled_fits
 from nanostrata.models.families import Homogeneous, ProfileFamily, Shells, make_family
 from nanostrata.models.graded_particle import ASPECT_BOUNDS, GradedParticle, SizeRange, prepare
+from nanostrata.models.nodes import with_nodes
 from nanostrata.models.posterior import Posterior, curve_slices
 from nanostrata.tables.factors import FactorTable
 
@@ -100,19 +101,29 @@ def fit_profile(
         particle = _prepare(curves, solid, table, fam, known, settings, shape)
         return build_posterior(curves, particle, fam, known, sigma_factors=None if sigma is None else list(sigma))
 
+    def quicker(posterior: Posterior) -> Posterior:
+        fam = posterior.family
+        return with_nodes(
+            posterior, curves, lambda c: _prepare(c, solid, factors, fam, known, settings, settings.shape)
+        )
+
     progress("searching the best profile")
     first = build(free_family, factors, settings.shape)
     best_first = best_point(first)
     sigma_factor = _sigma_factors(first, best_first)
     free = replace_sigma(first, sigma_factor)
-    independent_best = best_point(free, extra=[best_first])
-    main_posterior = build(family, factors, settings.shape, sigma_factor) if family != free_family else free
-    main_best = best_point(main_posterior)
+    independent_modes = local_maxima(free, extra=[best_first])
+    independent_best = independent_modes[0]
+    main_posterior, main_modes = free, independent_modes
+    if family != free_family:
+        main_posterior = build(family, factors, settings.shape, sigma_factor)
+        main_modes = local_maxima(main_posterior)
+    main_best = main_modes[0]
 
     progress("sampling the posterior, with the smoothness prior and without")
-    jobs = [(main_posterior, main_best, settings, seeds[0])]
+    jobs = [(quicker(main_posterior), main_modes, settings, seeds[0])]
     if family != free_family:
-        jobs.append((free, independent_best, settings, seeds[1]))
+        jobs.append((quicker(free), independent_modes, settings, seeds[1]))
     sampled = spread(_draw, jobs) if spread is not None else [_draw(j) for j in jobs]
     main, independent = sampled[0], sampled[-1]
 
@@ -153,12 +164,13 @@ def _prepare(
         shape=shape, readings_nm=known.sizes.diameters_nm if len(known.sizes.diameters_nm) else None,  # type: ignore[arg-type]
         aspect_spread=(known.sizes.aspect_std or 0.0) / (known.sizes.aspect_ratio or 1.0),
         smearing=settings.smearing, atomic_form_factors=settings.atomic_form_factors,
-        laue=settings.laue and known.background != "none", engine=settings.engine,
+        laue=settings.laue and known.background != "none", errors=known.contrast_errors, engine=settings.engine,
     )  # fmt: skip
 
 
-def _draw(job: tuple[Posterior, FloatArray, ProfileSettings, np.random.SeedSequence]) -> Draws:
-    return draw(*job)
+def _draw(job: tuple[Posterior, list[FloatArray], ProfileSettings, np.random.SeedSequence]) -> Draws:
+    posterior, modes, settings, seed = job
+    return draw(posterior, modes[0], settings, seed, modes[1:])
 
 
 def replace_sigma(posterior: Posterior, factors: FloatArray) -> Posterior:
