@@ -1,0 +1,200 @@
+"""Metropolis moves of beads on a lattice against a curve: the compiled loop and its plain twin."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nanostrata.kernels._jit import jit, numba_available
+
+
+@jit(fastmath={"reassoc", "contract"})
+def _add_rows(field: Any, values: Any, sites: Any, i: int, sign: float) -> None:
+    """Add ``sign * V(n_ij)`` to the field of every site j: what the others feel when bead i comes (1) or goes (-1)."""
+    rank = values.shape[1]
+    x, y, z = sites[i, 0], sites[i, 1], sites[i, 2]
+    for j in range(sites.shape[0]):
+        a, b, c = sites[j, 0] - x, sites[j, 1] - y, sites[j, 2] - z
+        n = (a * a + b * b + c * c) // 2
+        for m in range(rank):
+            field[j, m] += sign * values[n, m]
+
+
+def _add_rows_plain(field: Any, values: Any, sites: Any, i: int, sign: float) -> None:
+    """Twin of :func:`_add_rows` on whole arrays."""
+    field += sign * values[((sites - sites[i]) ** 2).sum(axis=1) // 2]
+
+
+_add = _add_rows if numba_available() else _add_rows_plain
+
+
+@jit()
+def _edge(filled: Any, contacts: Any, i: int) -> bool:
+    """Whether a site lies at the surface: filled with an empty neighbour (outside counts), or empty with a filled one."""
+    for k in range(12):
+        j = contacts[i, k]
+        other = filled[j] if j >= 0 else 0
+        if other != filled[i]:
+            return True
+    return False
+
+
+@jit()
+def _list_update(filled: Any, contacts: Any, edge_list: Any, place: Any, count: int, i: int) -> int:
+    """Put a site on the list of surface sites or take it off; return the new length."""
+    wanted = _edge(filled, contacts, i)
+    if wanted and place[i] < 0:
+        edge_list[count] = i
+        place[i] = count
+        return count + 1
+    if not wanted and place[i] >= 0:
+        last = edge_list[count - 1]
+        edge_list[place[i]] = last
+        place[last] = place[i]
+        place[i] = -1
+        return count - 1
+    return count
+
+
+@jit()
+def _stays_joined(filled: Any, contacts: Any, pieces: Any, i: int, seen: Any, stack: Any, mark: int) -> bool:
+    """Whether the beads stay in one piece when bead i goes; only doubtful cases are searched.
+
+    ``seen`` and ``stack`` are room to work in; ``mark`` is a number that was not used in ``seen`` before.
+    """
+    code, first, wanted = 0, -1, 0
+    for k in range(12):
+        j = contacts[i, k]
+        if j >= 0 and filled[j]:
+            code |= 1 << k
+            first = j
+            wanted += 1
+    if pieces[code] <= 1:
+        return wanted > 0
+    seen[i], seen[first] = mark, mark
+    stack[0], depth, found = first, 1, 0
+    while depth > 0:
+        depth -= 1
+        j = stack[depth]
+        for k in range(12):
+            if contacts[i, k] == j:
+                found += 1
+        if found == wanted:
+            return True
+        for k in range(12):
+            n = contacts[j, k]
+            if n >= 0 and filled[n] and seen[n] != mark:
+                seen[n] = mark
+                stack[depth] = n
+                depth += 1
+    return False
+
+
+@jit()
+def move_beads(
+    sites: Any, contacts: Any, pieces: Any, values: Any, target: Any, square: float, per_point: float, cost: Any,
+    filled: Any, field: Any, total: Any, touching: Any, edge_list: Any, place: Any, seen: Any, stack: Any,
+    counters: Any, weight: float, temperature: float, uniform: Any, few: int, many: int,
+) -> float:  # fmt: skip
+    r"""Try one flip per row of ``uniform`` at sites of the surface; change the state in place.
+
+    .. math:: F = \frac{1}{n}\Big(y^T y - \frac{(c\cdot t)_+^2}{c\cdot c}\Big) + \alpha\,\frac{1}{N}\sum_{i\ \mathrm{filled}} C(n_i),
+              \qquad c \to c \pm 2 G_i + V(0)
+
+    The first bracket is chi^2 with the scale (and the constant, projected out beforehand) at its best; n_i is the number
+    of filled neighbours. A flip that would break the particle into pieces is not made. The field
+    :math:`G_i = \sum_{j\ \mathrm{filled}} V(n_{ij})` costs a rejected flip nothing, an accepted one one pass over the sites.
+
+    Parameters
+    ----------
+    sites, contacts, pieces : see :mod:`nanostrata.kernels.bead_lattice`
+    values : (n_max + 1, rank) V by squared lattice distance
+    target, square : (rank,) U^T y and y^T y of the data over their errors
+    per_point : 1 / number of points
+    cost : (13,) penalty of a bead by its number of neighbours
+    filled, field, total, touching : state: (n,) 0 or 1, (n, rank) G, (rank,) c, (n,) filled neighbours
+    edge_list, place, seen, stack : (n,) lists of surface sites and room to work in
+    counters : (3,) beads, surface sites, last mark
+    weight, temperature : alpha and T
+    uniform : (m, 2) uniform random numbers
+    few, many : the number of beads stays between
+
+    Returns
+    -------
+    float
+        Share of accepted moves.
+    """
+    rank = values.shape[1]
+    accepted = 0
+    beads, edges, mark = counters[0], counters[1], counters[2]
+    dot_t, dot_c, loose = 0.0, 0.0, 0.0
+    for m in range(rank):
+        dot_t += total[m] * target[m]
+        dot_c += total[m] * total[m]
+    for i in range(filled.shape[0]):
+        if filled[i]:
+            loose += cost[touching[i]]
+    now = (square - max(dot_t, 0.0) ** 2 / dot_c) * per_point + weight * loose / beads
+    for step in range(uniform.shape[0]):
+        i = edge_list[int(uniform[step, 0] * edges)]
+        sign = -1.0 if filled[i] else 1.0
+        after = beads + int(sign)
+        if after < few or after > many:
+            continue
+        ct, cc = 0.0, 0.0
+        for m in range(rank):
+            c = total[m] + 2.0 * sign * field[i, m] + values[0, m]
+            ct += c * target[m]
+            cc += c * c
+        change = sign * cost[touching[i]]
+        for k in range(12):
+            j = contacts[i, k]
+            if j >= 0 and filled[j]:
+                change += cost[touching[j] + int(sign)] - cost[touching[j]]
+        trial = (square - max(ct, 0.0) ** 2 / cc) * per_point + weight * (loose + change) / after
+        if trial > now and uniform[step, 1] >= math.exp((now - trial) / temperature):
+            continue
+        if sign < 0.0:
+            mark += 1
+            if not _stays_joined(filled, contacts, pieces, i, seen, stack, mark):
+                continue
+        for m in range(rank):
+            total[m] += 2.0 * sign * field[i, m] + values[0, m]
+        filled[i] = 1 - filled[i]
+        _add(field, values, sites, i, sign)
+        for k in range(12):
+            j = contacts[i, k]
+            if j >= 0:
+                touching[j] += int(sign)
+        edges = _list_update(filled, contacts, edge_list, place, edges, i)
+        for k in range(12):
+            j = contacts[i, k]
+            if j >= 0:
+                edges = _list_update(filled, contacts, edge_list, place, edges, j)
+        now, loose, beads = trial, loose + change, after
+        accepted += 1
+    counters[0], counters[1], counters[2] = beads, edges, mark
+    return accepted / max(uniform.shape[0], 1)
+
+
+def field_of(sites: Any, values: Any, filled: Any) -> tuple[Any, Any]:
+    """Field G (n, rank) and coefficients c (rank,) of a set of beads, from scratch."""
+    field = np.zeros((len(sites), values.shape[1]))
+    for i in np.flatnonzero(filled):
+        _add(field, values, sites, i, 1.0)
+    return field, field[filled.astype(bool)].sum(axis=0)
+
+
+def surface_of(filled: Any, contacts: Any) -> tuple[Any, Any, int, Any]:
+    """List of surface sites, place of each site on it (-1), their number, and filled neighbours of every site."""
+    around = np.where(contacts >= 0, filled[contacts], 0)
+    touching = around.sum(axis=1).astype(np.int64)
+    edge = np.where(filled == 1, touching < 12, touching > 0)
+    edge_list = np.zeros(len(filled), dtype=np.int64)
+    place = np.full(len(filled), -1, dtype=np.int64)
+    found = np.flatnonzero(edge)
+    edge_list[: len(found)] = found
+    place[found] = np.arange(len(found))
+    return edge_list, place, len(found), touching
