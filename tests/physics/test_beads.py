@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.shapes import spheroid_curve, with_noise
 
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels import bead_anneal, bead_field, bead_lattice
 from nanostrata.models.beads import ensemble_curve, prepare_search, retrieve_beads
-from tests.shapes import spheroid_curve, with_noise
 
 Q = np.linspace(0.3, 6.0, 60)
 

@@ -129,7 +129,7 @@ class OccupancyMap(Domain):
     def axis_nm(self) -> FloatArray:
         """Coordinates of the voxel centres along each axis."""
         n = self.occupancy.shape[0]
-        return (np.arange(n) - n // 2) * self.voxel_nm
+        return np.asarray((np.arange(n) - n // 2) * self.voxel_nm, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

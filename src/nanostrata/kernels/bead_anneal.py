@@ -176,14 +176,14 @@ def move_beads(
         now, loose, beads = trial, loose + change, after
         accepted += 1
     counters[0], counters[1], counters[2] = beads, edges, mark
-    return accepted / max(uniform.shape[0], 1)
+    return float(accepted / max(uniform.shape[0], 1))
 
 
 def field_of(sites: Any, values: Any, filled: Any) -> tuple[Any, Any]:
     """Field G (n, rank) and coefficients c (rank,) of a set of beads, from scratch."""
     field = np.zeros((len(sites), values.shape[1]))
     for i in np.flatnonzero(filled):
-        _add(field, values, sites, i, 1.0)
+        _add(field, values, sites, int(i), 1.0)
     return field, field[filled.astype(bool)].sum(axis=0)
 
 

@@ -85,12 +85,12 @@ def ensemble_curve(
     lam, weight = bead_field.relative_sizes(spread, sizes)
     square = np.concatenate([((p[i:] - p[i]) ** 2).sum(axis=1) for i in range(len(p))])
     scaled, count = np.unique(np.round(square / bead_nm**2, 7), return_counts=True)
-    count = count * 2.0
-    count[0] -= len(p)  # a bead with itself is met once
+    pairs = 2.0 * count
+    pairs[0] -= len(p)  # a bead with itself is met once
     kernel = bead_field.pair_kernel(
         q, bead_nm * np.sqrt(scaled), bead_lattice.equal_volume_radius(bead_nm), lam, weight
     )
-    return np.asarray(kernel @ count / len(p) ** 2)
+    return np.asarray(kernel @ pairs / len(p) ** 2)
 
 
 def lattice_roughness(q_inv_nm: FloatArray, rg_nm: float, bead_nm: float, spread: float, draws: int = 24) -> FloatArray:
