@@ -80,6 +80,19 @@ def _averaged(table: str, element: str, energy_kev: float, sigma_ev: float) -> c
     return complex(weights @ values / weights.sum())
 
 
+@lru_cache(maxsize=1024)
+def _thomson(element: str, q_inv_nm: bytes) -> FloatArray:
+    """Return f0 at the q values in these bytes, read-only: curves share their q, and each energy asks again."""
+    import xraydb
+
+    symbol = "H" if element == "D" else element
+    s_inv_angstrom = np.frombuffer(q_inv_nm) / 10.0 / (4.0 * math.pi)
+    at_zero = float(np.asarray(xraydb.f0(symbol, 0.0)).ravel()[0])
+    found = np.asarray(xraydb.f0(symbol, s_inv_angstrom), dtype=np.float64) * (atomic_number(element) / at_zero)
+    found.setflags(write=False)
+    return found
+
+
 @dataclass(frozen=True)
 class MeasuredFactors:
     """f' and f'' of one element as measured near its edge.
@@ -213,13 +226,7 @@ class FactorTable:
         -------
         (n,) electrons
         """
-        import xraydb
-
-        symbol = "H" if element == "D" else element
-        q = np.atleast_1d(np.asarray(q_inv_nm, dtype=np.float64))
-        s_inv_angstrom = q / 10.0 / (4.0 * math.pi)
-        at_zero = float(np.asarray(xraydb.f0(symbol, 0.0)).ravel()[0])
-        return np.asarray(xraydb.f0(symbol, s_inv_angstrom), dtype=np.float64) * (atomic_number(element) / at_zero)
+        return _thomson(element, np.atleast_1d(np.asarray(q_inv_nm, dtype=np.float64)).tobytes())
 
 
 def load_factors(
