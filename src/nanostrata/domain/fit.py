@@ -86,9 +86,11 @@ class ProfileFit(Domain):
     family : name of the profile family of ``main``
     fractions : (n,) outer radii of the reported shells over the particle's
     main : posterior under the stated prior
-    independent : posterior of equispaced shells without coupling between them
+    independent : posterior of equispaced shells without coupling between them, in which the common form of the curves is
+        not trusted: what the verdicts rest on
     main_shells : (n_draw, n) x of the reported shells in ``main``
-    homogeneous_chi2, shells_chi2 : chi2 (data and nuisance priors) of the best constant x and the best free shells
+    homogeneous_chi2 : chi2 (data and nuisance priors) of the best constant x, with the wide model error of the verdicts
+    shells_chi2 : the same of the best free shells, with the model error of ``main``
     table_shift : (n,) change of x when the other factor table is used
     refit_uniform, refit_gaussian : (n_refit, n) the paper's way
     bounds_touched : sentences

@@ -14,7 +14,7 @@ from nanostrata.errors import RecipeError
 from nanostrata.models.contrast_errors import NO_ERRORS, ContrastErrors
 from nanostrata.models.families import ProfileFamily
 from nanostrata.models.graded_particle import GradedParticle
-from nanostrata.models.posterior import Gaussian, Posterior, Template
+from nanostrata.models.posterior import SHAPE_DEGREE, Gaussian, Posterior, Template
 
 FREE_FACTOR_SD = 3.0
 """Prior standard deviation of the relative scale of a curve whose scale is free: round the best scale of a homogeneous
@@ -34,6 +34,7 @@ class PriorKnowledge:
     scale_uncertainty : one relative standard deviation per curve
     background : "none", "constant" or "constant+power"
     shape_error : relative deviation of real particles from the ideal body, smooth in q and common to all energies
+    shape_degree : degree up to which it may vary in q
     contrast_errors : what is not known exactly about medium, stoichiometry and photon energy
     subtract : for each curve, measured backgrounds that are fitted: (values on the curve's q, scale, its sigma)
     """
@@ -45,6 +46,7 @@ class PriorKnowledge:
     scale_uncertainty: float = 0.015
     background: str = "constant"
     shape_error: float = 0.005
+    shape_degree: int = SHAPE_DEGREE
     contrast_errors: ContrastErrors = NO_ERRORS
     subtract: tuple[tuple[tuple[FloatArray, float, float], ...], ...] = ()
 
@@ -105,6 +107,7 @@ def build_posterior(
         scale_free=not own_scales,
         nodes=nodes,
         shape_error=known.shape_error,
+        shape_degree=known.shape_degree,
     )
 
 

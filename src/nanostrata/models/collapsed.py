@@ -91,7 +91,7 @@ class CollapsedPosterior:
             template_gram += t.T @ t
             template_target += t.T @ y
             square += float(y @ y)
-            modes[i, :m] = shape_modes(node_q[i], p.shape_error > 0, (float(low), float(high)))
+            modes[i, :m] = shape_modes(node_q[i], p.shape_modes.shape[1], (float(low), float(high)))
         sd = np.concatenate(
             [[g.sd for g in p.scale_prior], np.full(modes.shape[2], p.shape_error), [t.sd for t in p.templates]]
         )

@@ -108,7 +108,7 @@ def _into_box(theta: FloatArray, low: FloatArray, high: FloatArray) -> FloatArra
     return np.clip(theta, low + 1e-3 * span, high - 1e-3 * span)
 
 
-def _curvature(posterior: Posterior, theta: FloatArray) -> FloatArray:
+def laplace_covariance(posterior: Posterior, theta: FloatArray) -> FloatArray:
     """Covariance of the free parameters from the curvature at theta, with each box as a Gaussian of its width."""
     _, j = posterior.residuals(theta)
     hessian = j.T @ j
@@ -121,7 +121,7 @@ def _curvature(posterior: Posterior, theta: FloatArray) -> FloatArray:
 def laplace_sd(posterior: Posterior, theta: FloatArray) -> FloatArray:
     """Standard deviation of every parameter from the curvature; 0 for those that are held."""
     out = np.zeros(len(theta))
-    out[posterior.free] = np.sqrt(np.diag(_curvature(posterior, theta)))
+    out[posterior.free] = np.sqrt(np.diag(laplace_covariance(posterior, theta)))
     return out
 
 
@@ -147,7 +147,7 @@ def draw(
     low, high = posterior.lower[kept], posterior.upper[kept]
     rngs = [np.random.default_rng(s) for s in seed.spawn(settings.chains)]
     position = np.searchsorted(np.flatnonzero(posterior.free), kept)
-    cov = _curvature(posterior, best)[np.ix_(position, position)]
+    cov = laplace_covariance(posterior, best)[np.ix_(position, position)]
     root = np.linalg.cholesky(cov)
     begin = [_into_box(m, posterior.lower, posterior.upper)[kept] for m in (best, *modes)]
     margin = 1e-3 * np.where(np.isfinite(high - low), high - low, 1.0)

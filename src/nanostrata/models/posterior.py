@@ -12,6 +12,10 @@ from nanostrata.models.families import ProfileFamily
 from nanostrata.models.graded_particle import ASPECT_BOUNDS, Evaluation, GradedParticle
 
 
+SHAPE_DEGREE = 4
+"""Number of smooth deviations of real particles from the ideal body, common to all curves, unless said otherwise."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Template:
     """A curve of known form and unknown height that is added to one measured curve (constant, power law, background).
@@ -64,6 +68,7 @@ class Posterior:
     nodes : the same particle at few q values that carry all curves, see :mod:`nanostrata.models.nodes`; None = none
     shape_error : prior standard deviation of each of the smooth relative deviations m_j(q), common to all curves, by
         which particles of atoms with a spread of shapes differ from the ideal body; 0 = none
+    shape_degree : number of these deviations
     """
 
     particle: GradedParticle
@@ -79,6 +84,7 @@ class Posterior:
     scale_free: bool = True
     nodes: GradedParticle | None = field(default=None, repr=False)
     shape_error: float = 0.0
+    shape_degree: int = SHAPE_DEGREE
     shape_modes: FloatArray = field(init=False, repr=False)
     template_matrix: FloatArray = field(init=False, repr=False)
     lower: FloatArray = field(init=False)
@@ -93,7 +99,8 @@ class Posterior:
             matrix[self.particle.curve_index == t.curve, i] = t.values
         object.__setattr__(self, "template_matrix", matrix)
         n_curve = len(self.scale_prior)
-        object.__setattr__(self, "shape_modes", shape_modes(self.particle.q_inv_nm, self.shape_error > 0))
+        degree = self.shape_degree if self.shape_error > 0 else 0
+        object.__setattr__(self, "shape_modes", shape_modes(self.particle.q_inv_nm, degree))
         n_modes = self.shape_modes.shape[1]
         s = self.particle.sizes
         size_low, size_high = [s.mean_low, s.std_low], [s.mean_high, s.std_high]
@@ -285,20 +292,16 @@ class Posterior:
         return -0.5 * float(r @ r + r_prior @ r_prior), -gradient[self.free]
 
 
-SHAPE_MODES = 4
-"""Number of smooth deviations: Legendre polynomials of degree 1 to 4 in q over the measured range."""
-
-
-def shape_modes(q: FloatArray, used: bool, limits: tuple[float, float] | None = None) -> FloatArray:
-    """Smooth deviations at every point, (p, SHAPE_MODES), of the order of 1; no columns when they are not used.
+def shape_modes(q: FloatArray, degree: int, limits: tuple[float, float] | None = None) -> FloatArray:
+    """Smooth deviations at every point, (p, degree): Legendre polynomials of degree 1 and more in q.
 
     ``limits`` : q range over which the polynomials are those of -1..1; default that of the points
     """
-    if not used:
+    if degree == 0:
         return np.zeros((len(q), 0))
     low, high = limits if limits is not None else (float(q.min()), float(q.max()))
     u = 2.0 * (q - low) / (high - low) - 1.0
-    return np.asarray(np.polynomial.legendre.legvander(u, SHAPE_MODES)[:, 1:])
+    return np.asarray(np.polynomial.legendre.legvander(u, degree)[:, 1:])
 
 
 def solve_linear(posterior: Posterior, theta: FloatArray) -> FloatArray:

@@ -258,7 +258,7 @@ def _corrections(
             values[here] = t.values
             fixed += t.mean * values
             out.append((f"{t.name.rsplit('_', 1)[0]} of {c.label}", t.sd * values))
-    for j, mode in enumerate(shape_modes(q, known.shape_error > 0).T):
+    for j, mode in enumerate(shape_modes(q, known.shape_degree if known.shape_error > 0 else 0).T):
         out.append((f"shape error {j + 1}", known.shape_error * form * mode))
     out += [(f"particle {j + 1}", scale * pattern) for j, pattern in enumerate(p.patterns.T)]
     if not out:
