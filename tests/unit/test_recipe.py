@@ -25,6 +25,7 @@ from nanostrata.pipeline.recipe_curves import (
     Saxs,
     Slit,
 )  # fmt: skip
+from nanostrata.pipeline.recipe_plan import Plan, PlanFlux, PlanProfile
 from nanostrata.pipeline.recipe_tables import (
     Atoms,
     Edx,
@@ -259,6 +260,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "`[edx]`": (Edx,),
     "`[growth]`": (Growth,),
     "`[atoms]`": (Atoms,),
+    "`[plan]`": (Plan, PlanFlux, PlanProfile),
     "Given contrasts": (Contrasts, ContrastCurveTable),
 }
 """Heading of the documentation -> what it must name, all of it."""

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from nanostrata.errors import RecipeError
 from nanostrata.pipeline.recipe_curves import Asaxs, Contrasts, FactorFile, Saxs
+from nanostrata.pipeline.recipe_plan import Plan
 from nanostrata.pipeline.recipe_tables import (
     SUPPORTED_PROFILES,
     Atoms,
@@ -25,12 +26,20 @@ from nanostrata.pipeline.recipe_tables import (
 )  # fmt: skip
 from nanostrata.pipeline.recipe_text import Location, TomlText, key_path, near_miss, sentences, toml_problem
 
-__all__ = ["NOT_BUILT_TABLES", "SUPPORTED_PROFILES", "Recipe", "load_recipe", "parse_recipe", "read_recipe"]
+__all__ = [
+    "NOT_BUILT_TABLES",
+    "SUPPORTED_PROFILES",
+    "Recipe",
+    "load_recipe",
+    "missing_files",
+    "parse_recipe",
+    "read_recipe",
+    "read_toml",
+]
 
 NOT_BUILT_TABLES = {
     "waxs": "WAXS",
     "shape": "the ab initio shape",
-    "plan": "planning a beamtime",
     "reduction": "the reduction of detector frames",
 }
 """Tables of the project file that this version refuses by name."""
@@ -55,6 +64,7 @@ class Recipe(Table):
     edx: Edx | None = None
     growth: Growth | None = None
     atoms: Atoms | None = None
+    plan: Plan | None = None
     root: Path = Field(default=Path(), exclude=True)
     file: Path = Field(default=Path("project.toml"), exclude=True)
 
@@ -107,8 +117,8 @@ class Recipe(Table):
         return problems
 
     def digest(self) -> str:
-        """Digest of everything that the file says (not of the files that it names)."""
-        return self.part_digest(*type(self).model_fields)
+        """Digest of everything that the file says about a run (not of the files that it names); a plan changes none."""
+        return self.part_digest(*(name for name in type(self).model_fields if name != "plan"))
 
     def part_digest(self, *names: str) -> str:
         """Digest of some tables, for example ``part_digest("particle", "asaxs")``; the order does not matter."""
@@ -177,6 +187,19 @@ def read_recipe(path: Path) -> tuple[Recipe, list[str]]:
     RecipeError
         With every problem of the file itself.
     """
+    table, text = read_toml(path)
+    recipe = parse_recipe(table, path=Path(path), text=text, check_files=False)
+    return recipe, missing_files(recipe, TomlText(text))
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], str]:
+    """Return the tables of a project file and its text.
+
+    Raises
+    ------
+    RecipeError
+        When there is no such file, or it is not TOML in UTF-8; with the line.
+    """
     path = Path(path)
     if path.is_dir():
         raise RecipeError(f"{path}: is a folder; give the project file in it, for example {path / 'project.toml'}")
@@ -188,11 +211,9 @@ def read_recipe(path: Path) -> tuple[Recipe, list[str]]:
         line = error.object[: error.start].count(b"\n") + 1
         raise RecipeError(f"{path}, line {line}: not UTF-8 text ({error.reason}); save the file as UTF-8") from None
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text), text
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(toml_problem(path, text, error)) from None
-    recipe = parse_recipe(table, path=path, text=text, check_files=False)
-    return recipe, _missing_files(recipe, TomlText(text))
 
 
 def parse_recipe(table: dict[str, Any], *, path: Path, text: str = "", check_files: bool = True) -> Recipe:
@@ -231,13 +252,13 @@ def parse_recipe(table: dict[str, Any], *, path: Path, text: str = "", check_fil
         recipe = Recipe.model_validate({**known, "root": path.parent.resolve(), "file": path})
     except ValidationError as error:
         raise RecipeError(*problems, *sentences(path, lines, error, known, Recipe)) from None
-    problems += _missing_files(recipe, lines) if check_files else []
+    problems += missing_files(recipe, lines) if check_files else []
     if problems:
         raise RecipeError(*problems)
     return recipe
 
 
-def _missing_files(recipe: Recipe, lines: TomlText) -> list[str]:
+def missing_files(recipe: Recipe, lines: TomlText) -> list[str]:
     """Sentences on files that do not exist; curves may be missing where bad points are to be dropped."""
     table = recipe.asaxs or recipe.contrasts
     lenient = table is not None and table.on_bad_points == "drop"
