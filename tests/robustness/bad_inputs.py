@@ -250,7 +250,7 @@ REQUESTS = (
     Case("scheduler not built", nothing, "--scheduler", "--workers", ("run", "{project}", "--scheduler", "tcp://x:1")),
     Case("project given twice", nothing, "twice", "once", ("run", "{project}", "{project}")),
     Case("run folder is a file", nothing, "edx.csv", "give a folder", ("run", "{project}", "--out", "{folder}/edx.csv")),
-    Case("command not built", nothing, "plan", "nanostrata -h", ("plan", "{project}")),
+    Case("command not built", nothing, "particles", "nanostrata -h", ("particles", "{project}")),
     Case("simulate without a truth", nothing, "TRUTH", "--example", ("simulate",)),
     Case("simulate from a project file", nothing, "[truth]", "--example", ("simulate", "{project}", "--out", "{folder}/sim")),
     Case("scatter at an energy in eV", nothing, "--energies", "was eV meant", ("scatter", "{folder}/edx.csv", "--energies", "9630")),

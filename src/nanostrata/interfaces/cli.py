@@ -182,6 +182,28 @@ def compare(
 
 
 @app.command()
+def plan(
+    project: Project,
+    energies: Annotated[
+        str | None, typer.Option(metavar="KEV,...", help="energies to judge in place of the planned ones")
+    ] = None,
+    exposure: Annotated[
+        str | None, typer.Option(metavar="S,...", help="seconds at each energy: one number, or one for each")
+    ] = None,
+    shells: Annotated[int | None, typer.Option(help="number of shells, in place of particle.shells")] = None,
+    out: Annotated[Path, typer.Option(help="folder of the answer")] = Path("nanostrata-plan"),
+    as_json: Json = False,
+) -> None:
+    """Say before the beamtime what it will tell, and plan it better.
+
+    Needs no data files: a table [plan] gives energies, q range, noise and a guess of the profile.
+    """
+    from nanostrata.interfaces.plan import plan_command
+
+    plan_command(project, energies=energies, exposure=exposure, shells=shells, out=out, as_json=as_json)
+
+
+@app.command()
 def simulate(
     truth: Annotated[Path | None, typer.Argument(metavar="TRUTH", help="project file plus [truth]")] = None,
     out: Annotated[Path | None, typer.Option(help="folder for the measurements")] = None,

@@ -13,7 +13,9 @@ __all__ = ["forecast"]
 CHAINS, WARMUP, SWEEPS = 1500, 12, 12
 
 
-def forecast(shell_fraction: FloatArray, covariance: FloatArray, *, seed: int = 1) -> Forecast:
+def forecast(
+    shell_fraction: FloatArray, covariance: FloatArray, *, centre: FloatArray | None = None, seed: int = 1
+) -> Forecast:
     """Expected intervals of shells whose truth is ``shell_fraction``, for data that lie where they are expected.
 
     The same seed for two covariances gives draws that correspond, so that ratios are known better than each number.
@@ -21,11 +23,19 @@ def forecast(shell_fraction: FloatArray, covariance: FloatArray, *, seed: int = 
     Parameters
     ----------
     covariance : (n, n) without the walls
+    centre : (n,) of the Gaussian without the walls; default the truth
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     n = len(shell_fraction)
     draws = sample_truncated(
-        shell_fraction, covariance, np.zeros(n), np.ones(n), chains=CHAINS, warmup=WARMUP, sweeps=SWEEPS, rng=rng
+        shell_fraction if centre is None else centre,
+        covariance,
+        np.zeros(n),
+        np.ones(n),
+        chains=CHAINS,
+        warmup=WARMUP,
+        sweeps=SWEEPS,
+        rng=rng,
     )
     low95, low68, high68, high95 = np.quantile(draws, [0.025, 0.16, 0.84, 0.975], axis=0)
     return Forecast(

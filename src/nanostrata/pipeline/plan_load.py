@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nanostrata.domain.plan import EnergyPlan
 from nanostrata.errors import NanostrataError, RecipeError
 from nanostrata.pipeline.recipe import Recipe, missing_files, parse_recipe, read_toml
@@ -95,7 +97,10 @@ def load_plan(
         particle = recipe.particle.model_copy(update={"shells": shells})
         recipe = recipe.model_copy(update={"particle": particle})
     return PlanRequest(
-        recipe=recipe, plan=plan, planned=EnergyPlan(energies_kev=kev, exposure_s=chosen), measured=measured
+        recipe=recipe,
+        plan=plan,
+        planned=EnergyPlan(energies_kev=np.array(kev), exposure_s=np.array(chosen)),
+        measured=measured,
     )
 
 

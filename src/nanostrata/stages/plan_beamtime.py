@@ -10,6 +10,7 @@ import numpy as np
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.plan import BeamtimePlan, EnergyPlan, EnergySet, Forecast, Lever, Ranking, ResolvedShells
 from nanostrata.errors import PhysicsError
+from nanostrata.models.families import Shells
 from nanostrata.models.information import Information, PlanSetup, information
 from nanostrata.models.plan_design import best_sets, energy_set, exchange_curves, subsets
 from nanostrata.models.plan_energies import candidate_energies
@@ -48,6 +49,7 @@ class Choice:
 
 def plan_beamtime(
     setup: PlanSetup,
+    judge: PlanSetup,
     planned: EnergyPlan,
     choice: Choice,
     *,
@@ -58,8 +60,9 @@ def plan_beamtime(
 
     Parameters
     ----------
-    setup : sample, priors, noise and q range; with the smoothness prior of the fit, which is left out where it is judged
-        what the data tell alone (number of shells, choice of energies)
+    setup : sample, priors, noise and q range, with the priors of the fit's main answer
+    judge : the same with those of the fit's verdicts: no coupling between shells, and a wider error of the model. Number of
+        shells and choice of energies rest on it
     planned : energies and exposures; the proposal has the same total exposure
     seed : of the draws inside the walls; the same for all numbers that are compared
 
@@ -79,23 +82,22 @@ def plan_beamtime(
         )
     elements = setup.solid.elements
     check_energies(elements, [float(e) for e in planned.energies_kev], setup.factors)
-    independent = replace(setup, smooth_sd=None)
     progress("choosing energies and exposures")
     grid = candidate_energies(
         choice.limits_kev, elements, setup.factors, distance_ev=choice.distance_ev,
         extra_kev=[float(e) for e in planned.energies_kev],
     )  # fmt: skip
-    candidates = information(independent, [float(e) for e in grid])
-    at_planned = information(independent, [float(e) for e in planned.energies_kev])
+    candidates = information(judge, [float(e) for e in grid])
+    at_planned = information(judge, [float(e) for e in planned.energies_kev])
     whole = energy_set(at_planned, np.asarray(planned.exposure_s), np.ones(setup.shells))
     against = whole.sd
     sets, indices = _sets(candidates, planned.total_s, choice, against)
     k = _worth_it(sets)
     proposed = sets[k].plan
     progress("expected intervals")
-    pairs = [_forecasts(s, planned, proposed, seed) for s in (setup, independent)]
+    pairs = [_forecasts(s, planned, proposed, seed) for s in (setup, judge)]
     progress("number of shells")
-    counts = [_forecasts(replace(independent, shells=n), planned, proposed, seed) for n in range(1, MOST_SHELLS + 1)]
+    counts = [_forecasts(replace(judge, shells=n), planned, proposed, seed) for n in range(1, MOST_SHELLS + 1)]
     progress("which improvement helps most")
     levers = _levers(setup, planned, proposed, pairs[0], seed)
     progress("how the choice depends on flux normalisation and density")
@@ -112,7 +114,7 @@ def plan_beamtime(
         levers=levers,
         sets=sets,
         subsets=_subsets(at_planned, planned),
-        rankings=_rankings(independent, planned),
+        rankings=_rankings(judge, planned),
         candidates_kev=grid,
         exchange=exchange_curves(candidates, chosen, _in_order(candidates, chosen, proposed)),
     )
@@ -143,30 +145,25 @@ def _in_order(candidates: Information, chosen: Sequence[int], plan: EnergyPlan) 
 
 
 def _forecasts(setup: PlanSetup, planned: EnergyPlan, proposed: EnergyPlan, seed: int) -> tuple[Forecast, Forecast]:
+    return _forecast(setup, planned, seed), _forecast(setup, proposed, seed)
+
+
+def _forecast(setup: PlanSetup, plan: EnergyPlan, seed: int) -> Forecast:
+    """Expected answer; the smoothness prior is centred on no steps at all, and pulls the guess towards that."""
     x = setup.guess.averages(setup.shells)
-    out = []
-    for plan in (planned, proposed):
-        found = information(setup, [float(e) for e in plan.energies_kev])
-        out.append(forecast(x, found.covariance(plan.exposure_s), seed=seed))
-    return out[0], out[1]
+    covariance = information(setup, [float(e) for e in plan.energies_kev]).covariance(plan.exposure_s)
+    steps, by_x = Shells(n=setup.shells, smooth_sd=setup.smooth_sd).prior_rows(x)
+    return forecast(x, covariance, centre=x - covariance @ (by_x.T @ steps), seed=seed)
 
 
 def _levers(
     setup: PlanSetup, planned: EnergyPlan, proposed: EnergyPlan, base: tuple[Forecast, Forecast], seed: int
 ) -> tuple[Lever, ...]:
-    x = setup.guess.averages(setup.shells)
-    energies = ", ".join(f"{e:.4g}" for e in proposed.energies_kev)
-    out = [
-        Lever(
-            name="energies",
-            change=f"{energies} keV as proposed, same total exposure",
-            kind="step",
-            gain=base[0].sd / base[1].sd,
-        )
-    ]
+    energies = ", ".join(f"{e:.4f}".rstrip("0").rstrip(".") for e in proposed.energies_kev)
+    said = f"{energies} keV as proposed, same total exposure"
+    out = [Lever(name="energies", change=said, kind="step", gain=base[0].sd / base[1].sd)]
     for better in improvements(setup, planned):
-        found = information(better.setup, [float(e) for e in better.plan.energies_kev])
-        new = forecast(x, found.covariance(better.plan.exposure_s), seed=seed)
+        new = _forecast(better.setup, better.plan, seed)
         out.append(Lever(name=better.name, change=better.change, kind=better.kind, gain=base[0].sd / new.sd))
     return tuple(sorted(out, key=lambda v: -v.typical_gain))
 
