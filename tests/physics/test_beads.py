@@ -34,6 +34,13 @@ def test_lattice_is_close_packed():
     assert (contacts[0] >= 0).all()
     n = ((sites[contacts[0]] - sites[0]) ** 2).sum(axis=1)
     assert (n == 2).all()  # nearest neighbours are at squared lattice distance 1
+    assert bead_lattice.AROUND_WEIGHT.tolist() == [5] * 18 + [3] * 24
+    # tension of a plane in each direction: cut bonds per area, by direct sum
+    u = np.random.default_rng(0).normal(size=(2000, 3))
+    u /= np.linalg.norm(u, axis=1)[:, None]
+    wide = np.abs(u @ bead_lattice.AROUND.T) @ bead_lattice.AROUND_WEIGHT
+    narrow = np.abs(u @ bead_lattice.CONTACTS.T).sum(axis=1)
+    assert np.ptp(wide) / wide.mean() < 0.06 < 0.2 < np.ptp(narrow) / narrow.mean()
     # sites fill space with one per d^3 / sqrt(2): count in a large ball, surface error below 3 %
     assert len(sites) * bead_lattice.cell_volume(1.0) == pytest.approx(4 / 3 * np.pi * 6.0**3, rel=0.03)
 
@@ -95,21 +102,24 @@ def test_moves_keep_field_lists_and_connection_right():
     rng = np.random.default_rng(0)
     filled = ((sites**2).sum(axis=1) < 18).astype(np.int64)
     field, total = bead_anneal.field_of(sites, search.values, filled)
-    edge_list, place, edges, touching = bead_anneal.surface_of(filled, contacts)
+    edge_list, place, edges = bead_anneal.surface_of(filled, contacts)
+    around = bead_lattice.contact_table(sites, bead_lattice.AROUND)
+    share = bead_lattice.AROUND_WEIGHT / bead_lattice.AROUND_WEIGHT.sum()
+    touching = bead_anneal.filled_share(filled, around, share)
     room = [np.zeros(len(sites), dtype=np.int64) for _ in range(2)]
     counters = np.array([filled.sum(), edges, 0])
     before = filled.copy()
     for _ in range(5):  # hot and without penalty, so that loose ends are tried
         bead_anneal.move_beads(
-            sites, contacts, pieces, search.values, search.target, search.square, 1 / len(Q), np.zeros(13), filled,
-            field, total, touching, edge_list, place, *room, counters, 0.0, 50.0, rng.random((800, 2)), 10, len(sites),
+            sites, contacts, pieces, search.values, search.target, search.square, 1 / len(Q), around, share,
+            filled, field, total, touching, edge_list, place, *room, counters, 0.0, 50.0, rng.random((800, 2)), 10, len(sites),
         )  # fmt: skip
         field2, total2 = bead_anneal.field_of(sites, search.values, filled)
         np.testing.assert_allclose(field, field2, atol=1e-8 * np.abs(field2).max())
         np.testing.assert_allclose(total, total2, atol=1e-8 * np.abs(total2).max())
-        listed2, _, edges2, touching2 = bead_anneal.surface_of(filled, contacts)
+        listed2, _, edges2 = bead_anneal.surface_of(filled, contacts)
         assert set(edge_list[: counters[1]]) == set(listed2[:edges2])
-        assert (touching == touching2).all()
+        np.testing.assert_allclose(touching, bead_anneal.filled_share(filled, around, share), atol=1e-12)
         assert counters[0] == filled.sum()
         # one piece, by another route
         from scipy.sparse import coo_matrix

@@ -80,3 +80,12 @@ def test_stated_errors_are_of_the_size_of_the_actual_ones():
 def test_a_curve_without_a_particle_is_refused():
     with pytest.raises(PhysicsError, match="no particle is seen"):
         figures_of_curve(Q, np.ones(200), np.full(200, 0.01), np.random.default_rng(0))
+
+
+def test_checking_curves_are_those_of_spheroids():
+    from nanostrata.models.shape_check import spheroid_intensity
+
+    for aspect, spread in ((1.0, 0.0), (1.6, 0.12), (0.6, 0.12)):
+        # sizes are cut at 5 standard deviations here and at 8 in the other route
+        exact = spheroid_curve(Q, 2.0, aspect, spread)
+        np.testing.assert_allclose(spheroid_intensity(Q, 4.0, aspect, spread), exact, rtol=2e-3, atol=1e-9)

@@ -61,12 +61,12 @@ def test_aspect_ratio_names_the_unique_axis():
 
 def test_radius_of_gyration_is_that_of_the_curve():
     model = body(ellipsoid, bead=0.6)
-    q = 0.01
+    q = 0.05
     fall = 1 - ensemble_curve(np.array([q]), model.positions_nm, 0.6)[0]
-    assert radius_of_gyration(model) == pytest.approx(np.sqrt(3 * fall) / q, rel=1e-4)
+    assert radius_of_gyration(model) == pytest.approx(np.sqrt(3 * fall) / q, rel=2e-3)
     fine = body(lambda x, y, z: x**2 + y**2 + z**2 < 4.0, bead=0.4)
     ball = (3 * fine.volume_nm3 / (4 * np.pi)) ** (2 / 3) / 5
-    assert second_moments(fine) == pytest.approx(np.full(3, ball), rel=0.03)
+    assert second_moments(fine) == pytest.approx(np.full(3, ball), rel=0.05)
 
 
 def test_density_is_one_inside_and_adds_up_to_the_volume():

@@ -94,17 +94,17 @@ def _stays_joined(filled: Any, contacts: Any, pieces: Any, i: int, seen: Any, st
 
 @jit()
 def move_beads(
-    sites: Any, contacts: Any, pieces: Any, values: Any, target: Any, square: float, per_point: float, cost: Any,
-    filled: Any, field: Any, total: Any, touching: Any, edge_list: Any, place: Any, seen: Any, stack: Any,
+    sites: Any, contacts: Any, pieces: Any, values: Any, target: Any, square: float, per_point: float,
+    around: Any, share: Any, filled: Any, field: Any, total: Any, touching: Any, edge_list: Any, place: Any, seen: Any, stack: Any,
     counters: Any, weight: float, temperature: float, uniform: Any, few: int, many: int,
 ) -> float:  # fmt: skip
     r"""Try one flip per row of ``uniform`` at sites of the surface; change the state in place.
 
-    .. math:: F = \frac{1}{n}\Big(y^T y - \frac{(c\cdot t)_+^2}{c\cdot c}\Big) + \alpha\,\frac{1}{N}\sum_{i\ \mathrm{filled}} C(n_i),
+    .. math:: F = \frac{1}{n}\Big(y^T y - \frac{(c\cdot t)_+^2}{c\cdot c}\Big) + \alpha\,\frac{1}{N}\sum_{i\ \mathrm{filled}} (1 - t_i),
               \qquad c \to c \pm 2 G_i + V(0)
 
-    The first bracket is chi^2 with the scale (and the constant, projected out beforehand) at its best; n_i is the number
-    of filled neighbours. A flip that would break the particle into pieces is not made. The field
+    The first bracket is chi^2 with the scale (and the constant, projected out beforehand) at its best; t_i is the share
+    of the neighbourhood that is filled. A flip that would break the particle into pieces is not made. The field
     :math:`G_i = \sum_{j\ \mathrm{filled}} V(n_{ij})` costs a rejected flip nothing, an accepted one one pass over the sites.
 
     Parameters
@@ -113,8 +113,8 @@ def move_beads(
     values : (n_max + 1, rank) V by squared lattice distance
     target, square : (rank,) U^T y and y^T y of the data over their errors
     per_point : 1 / number of points
-    cost : (13,) penalty of a bead by its number of neighbours
-    filled, field, total, touching : state: (n,) 0 or 1, (n, rank) G, (rank,) c, (n,) filled neighbours
+    around, share : (n, 42) neighbourhood of every site (-1 outside) and (42,) what each place counts, 1 in all
+    filled, field, total, touching : state: (n,) 0 or 1, (n, rank) G, (rank,) c, (n,) t
     edge_list, place, seen, stack : (n,) lists of surface sites and room to work in
     counters : (3,) beads, surface sites, last mark
     weight, temperature : alpha and T
@@ -135,7 +135,7 @@ def move_beads(
         dot_c += total[m] * total[m]
     for i in range(filled.shape[0]):
         if filled[i]:
-            loose += cost[touching[i]]
+            loose += 1.0 - touching[i]
     now = (square - max(dot_t, 0.0) ** 2 / dot_c) * per_point + weight * loose / beads
     for step in range(uniform.shape[0]):
         i = edge_list[int(uniform[step, 0] * edges)]
@@ -148,11 +148,7 @@ def move_beads(
             c = total[m] + 2.0 * sign * field[i, m] + values[0, m]
             ct += c * target[m]
             cc += c * c
-        change = sign * cost[touching[i]]
-        for k in range(12):
-            j = contacts[i, k]
-            if j >= 0 and filled[j]:
-                change += cost[touching[j] + int(sign)] - cost[touching[j]]
+        change = sign * (1.0 - 2.0 * touching[i])  # its own, and what it adds to or takes from the others
         trial = (square - max(ct, 0.0) ** 2 / cc) * per_point + weight * (loose + change) / after
         if trial > now and uniform[step, 1] >= math.exp((now - trial) / temperature):
             continue
@@ -164,10 +160,10 @@ def move_beads(
             total[m] += 2.0 * sign * field[i, m] + values[0, m]
         filled[i] = 1 - filled[i]
         _add(field, values, sites, i, sign)
-        for k in range(12):
-            j = contacts[i, k]
+        for k in range(around.shape[1]):
+            j = around[i, k]
             if j >= 0:
-                touching[j] += int(sign)
+                touching[j] += sign * share[k]
         edges = _list_update(filled, contacts, edge_list, place, edges, i)
         for k in range(12):
             j = contacts[i, k]
@@ -187,14 +183,18 @@ def field_of(sites: Any, values: Any, filled: Any) -> tuple[Any, Any]:
     return field, field[filled.astype(bool)].sum(axis=0)
 
 
-def surface_of(filled: Any, contacts: Any) -> tuple[Any, Any, int, Any]:
-    """List of surface sites, place of each site on it (-1), their number, and filled neighbours of every site."""
-    around = np.where(contacts >= 0, filled[contacts], 0)
-    touching = around.sum(axis=1).astype(np.int64)
-    edge = np.where(filled == 1, touching < 12, touching > 0)
+def surface_of(filled: Any, contacts: Any) -> tuple[Any, Any, int]:
+    """List of surface sites, place of each site on it (-1), and their number."""
+    near = np.where(contacts >= 0, filled[contacts], 0).sum(axis=1)
+    edge = np.where(filled == 1, near < contacts.shape[1], near > 0)
     edge_list = np.zeros(len(filled), dtype=np.int64)
     place = np.full(len(filled), -1, dtype=np.int64)
     found = np.flatnonzero(edge)
     edge_list[: len(found)] = found
     place[found] = np.arange(len(found))
-    return edge_list, place, len(found), touching
+    return edge_list, place, len(found)
+
+
+def filled_share(filled: Any, around: Any, share: Any) -> Any:
+    """Share of the neighbourhood of every site that is filled, (n,)."""
+    return np.where(around >= 0, filled[around], 0) @ share

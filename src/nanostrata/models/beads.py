@@ -12,8 +12,9 @@ from nanostrata.domain.shape import BeadModel
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels import bead_field, bead_lattice
 
-LOOSENESS_WEIGHT = 100.0
-"""Weight of the mean share of missing neighbours against chi^2 per point. Below 30 the beads come out as a sponge."""
+LOOSENESS_WEIGHT = 16.0
+"""Weight of the mean empty share around a bead, times the diameter of the search ball over that of a bead, against chi^2
+per point. Much weaker, and the beads come out as a sponge; much stronger, and every particle as a ball."""
 
 LATTICE_SHARE = 0.5
 """Share of the roughness of a random cut that counts as error: beads that are searched for fit better than a random cut."""
@@ -184,14 +185,14 @@ def prepare_search(
 
 
 def retrieve_beads(
-    search: BeadSearch, rng: np.random.Generator, moves: int, *, label: str = "", weight: float = LOOSENESS_WEIGHT
+    search: BeadSearch, rng: np.random.Generator, moves: int, *, label: str = "", weight: float | None = None
 ) -> BeadModel:
     r"""Anneal one set of beads from a ball.
 
-    .. math:: F = \chi^2/n + \alpha\,\langle 1 - n_i/12 \rangle, \qquad T_k = T_0 (T_1/T_0)^{k/(K-1)}
+    .. math:: F = \chi^2/n + \alpha\,\langle 1 - t_i \rangle, \qquad T_k = T_0 (T_1/T_0)^{k/(K-1)}
 
-    Scale and constant are at their best at every move; beads stay in one piece. The last temperature is that of the noise
-    of the data, not zero: below it only noise is fitted.
+    t_i is the filled share of the 42 places around a bead. Scale and constant are at their best at every move; beads stay
+    in one piece. The last temperature is that of the noise of the data, not zero: below it only noise is fitted.
 
     Parameters
     ----------
@@ -199,7 +200,7 @@ def retrieve_beads(
     rng : all random numbers come from it
     moves : flips tried
     label : carried by the model
-    weight : alpha
+    weight : alpha; default by :data:`LOOSENESS_WEIGHT`
 
     Returns
     -------
@@ -209,26 +210,27 @@ def retrieve_beads(
     from nanostrata.kernels import bead_anneal
 
     sites, n = search.sites, len(search.sites)
+    alpha = LOOSENESS_WEIGHT * 2.0 * search.radius_nm / search.bead_nm if weight is None else weight
     contacts, pieces = bead_lattice.contact_table(sites), bead_lattice.local_pieces()
     place_nm = bead_lattice.positions(sites, search.bead_nm)
     filled = ((place_nm**2).sum(axis=1) <= search.start_radius_nm**2).astype(np.int64)
     field, total = bead_anneal.field_of(sites, search.values, filled)
-    edge_list, place, edges, touching = bead_anneal.surface_of(filled, contacts)
+    edge_list, place, edges = bead_anneal.surface_of(filled, contacts)
+    around = bead_lattice.contact_table(sites, bead_lattice.AROUND)
+    share = bead_lattice.AROUND_WEIGHT / bead_lattice.AROUND_WEIGHT.sum()
+    touching = bead_anneal.filled_share(filled, around, share)
     seen, stack = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     counters = np.array([filled.sum(), edges, 0], dtype=np.int64)
-    cost = 1.0 - np.arange(13) / 12.0
     points = len(search.q_inv_nm)
     cold = min(_COLD / points, 0.1 * _HOT)
     for k in range(_STEPS):
         bead_anneal.move_beads(
-            sites, contacts, pieces, search.values, search.target, search.square, 1.0 / points, cost, filled, field,
-            total, touching, edge_list, place, seen, stack, counters, weight, _HOT * (cold / _HOT) ** (k / (_STEPS - 1)),
-            rng.random((max(moves // _STEPS, 1), 2)), 10, n,
+            sites, contacts, pieces, search.values, search.target, search.square, 1.0 / points, around, share,
+            filled, field, total, touching, edge_list, place, seen, stack, counters, alpha,
+            _HOT * (cold / _HOT) ** (k / (_STEPS - 1)), rng.random((max(moves // _STEPS, 1), 2)), 10, n,
         )  # fmt: skip
     inside = filled.astype(bool)
-    return describe_beads(
-        search, place_nm[inside], label=label, looseness=float((1.0 - touching[inside] / 12.0).mean())
-    )
+    return describe_beads(search, place_nm[inside], label=label, looseness=float((1.0 - touching[inside]).mean()))
 
 
 def describe_beads(
