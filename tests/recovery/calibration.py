@@ -6,7 +6,9 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ from nanostrata.models.families import Shells, make_family
 from nanostrata.models.graded_particle import GradedParticle, SizeRange, prepare
 from nanostrata.models.nodes import with_nodes
 from nanostrata.models.posterior import Posterior
+from nanostrata.pipeline.run import run_project
+from nanostrata.pipeline.simulate_run import simulate_run
 from nanostrata.stages.fit_profile import fit_profile
 
 from .campaign import CHANTLER, ENERGIES, QUICK, solid
@@ -195,8 +199,47 @@ def long_run(seed: int) -> dict[str, Any]:
     return {"sd": [*x.std(axis=0, ddof=1), *z[:, 5:7].std(axis=0, ddof=1), means.std(ddof=1)]}
 
 
+def from_atoms(seed: int) -> dict[str, Any]:
+    """A profile drawn from the prior, particles of explicit atoms, and the whole run of the measured files."""
+    rng = np.random.default_rng([17, seed])
+    family = make_family("shells", 5)
+    assert isinstance(family, Shells)
+    x = prior_profile(rng, family)
+    source = files("nanostrata") / "data" / "demo" / "thick" / "truth.toml"
+    lines = source.read_text(encoding="utf-8").splitlines()
+    drawn = {
+        "profile": f"shell_fraction = {[round(float(v), 4) for v in x]}",
+        "diameter_mean_nm": f"diameter_mean_nm = {rng.normal(4.1, 0.15):.4f}",
+        "diameter_std_nm": f"diameter_std_nm = {rng.normal(0.45, 0.03):.4f}",
+        "aspect_ratio": f"aspect_ratio = {rng.uniform(1.05, 1.3):.4f}",
+    }
+    truth_at = lines.index("[truth]")
+    for i in range(truth_at, len(lines)):
+        lines[i] = drawn.get(lines[i].split("=")[0].strip(), lines[i])
+    with TemporaryDirectory() as folder:
+        project = Path(folder) / "truth.toml"
+        project.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        simulate_run(project, Path(folder) / "data", seed=seed)
+        summary = run_project(
+            Path(folder) / "data" / "project.toml",
+            out=Path(folder) / "run",
+            preset="quick",
+            only=("profile",),
+            seed=seed,
+        ).summary
+        truth = json.loads((Path(folder) / "data" / "truth.json").read_text(encoding="utf-8"))
+    profile, particle = summary["profile"], summary["particle"]
+    true = [*truth["shell_fraction"], truth["diameter_mean_nm"], truth["diameter_std_nm"], truth["mean_shell_fraction"]]
+    scalars = (particle["diameter_mean_nm"], particle["diameter_std_nm"], profile["mean_shell_fraction"])
+
+    def row(key: str) -> list[Any]:
+        return [*profile["shell_fraction"][key], *(q[key] for q in scalars)]
+
+    return {"truth": true, **{k: row(k) for k in ("value", "sigma", "interval68", "interval95")}}
+
+
 JOBS = {
-    "calibrate": calibrate, "homogeneous": homogeneous, "thick_shell": thick, "abrupt": abrupt, "far": far, "long_run": long_run,
+    "calibrate": calibrate, "homogeneous": homogeneous, "thick_shell": thick, "abrupt": abrupt, "far": far, "long_run": long_run, "from_atoms": from_atoms,
 }  # fmt: skip
 
 

@@ -77,3 +77,14 @@ def test_inner_shells_are_not_claimed_far_from_the_edge(results: Any) -> None:
     print("median sd over that of the prior", np.median(ratio, axis=0).round(2), "smallest", ratio.min(axis=0).round(2))
     assert not any("data" in r["informed_by"][:3] for r in rows)
     assert np.all(np.median(ratio[:, :3], axis=0) >= 0.7)
+
+
+def test_sixty_samples_of_atoms_are_covered(results: Any) -> None:
+    rows = results("from_atoms", 60)
+    truth, value, sigma = (np.array([r[k] for r in rows]) for k in ("truth", "value", "sigma"))
+    low, high = np.moveaxis(np.array([r["interval68"] for r in rows]), -1, 0)
+    share = ((low <= truth) & (truth <= high)).mean(axis=0)
+    bias = ((value - truth) / sigma).mean(axis=0)
+    for name, s, b in zip(QUANTITIES, share, bias, strict=True):
+        print(f"{name}: 68 % covers {s:.2f}, bias {b:+.2f} sigma")
+    assert np.all((share >= 0.50) & (share <= 0.84))

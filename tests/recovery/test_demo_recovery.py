@@ -1,4 +1,4 @@
-"""Thirty measurements of each demo sample, simulated from explicit atoms: the truth lies inside the stated intervals."""
+"""Twenty measurements of each demo sample, simulated from explicit atoms: the truth lies inside the stated intervals."""
 
 import json
 import os
@@ -13,8 +13,7 @@ from nanostrata.pipeline.pool import make_pool
 from nanostrata.pipeline.run import run_project
 from nanostrata.pipeline.simulate_run import simulate_run
 
-SEEDS = range(1, 31)
-STRICT = range(1, 21)  # the seeds on which the 95 % intervals are judged
+SEEDS = range(1, 21)
 LIMITS = {"x4": 0.25, "x5": 0.15, "mean x": 0.07, "diameter": 0.1}  # median half-width of the 95 % interval
 NAMES = ("x1", "x2", "x3", "x4", "x5", "mean x", "diameter", "width")
 pytestmark = pytest.mark.slow
@@ -54,7 +53,7 @@ def table(results: list[dict[str, Any]]) -> dict[str, tuple[int, int, float, flo
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
-    """Thirty measurements of each sample; kept in a folder of ``NANOSTRATA_RECOVERY``, if that is set."""
+    """Twenty measurements of each sample; kept in a folder of ``NANOSTRATA_RECOVERY``, if that is set."""
     kept = os.environ.get("NANOSTRATA_RECOVERY")
     folder = Path(kept) if kept else tmp_path_factory.mktemp("recovery")
     jobs = [(sample, seed, folder / sample / str(seed)) for sample in ("thin", "thick") for seed in SEEDS]
@@ -81,7 +80,7 @@ def _one(job: tuple[str, int, Path]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("sample", ["thin", "thick"])
 def test_truth_lies_inside_the_intervals(sample: str, found: dict[str, list[dict[str, Any]]]) -> None:
-    results = found[sample][: len(STRICT)]
+    results = found[sample]
     for name, (inside, _, half_width, bias) in table(results).items():
         if name in LIMITS:
             assert inside >= 17, name
@@ -91,10 +90,3 @@ def test_truth_lies_inside_the_intervals(sample: str, found: dict[str, list[dict
     counts = np.array([r["count"] for r in results])
     assert np.sum(np.abs(counts - 1) < 0.10) >= 17
     assert abs(np.median(counts) - 1) < 0.10
-
-
-def test_sixty_samples_of_atoms_are_covered(found: dict[str, list[dict[str, Any]]]) -> None:
-    both = table([*found["thin"], *found["thick"]])
-    for name in NAMES:
-        share = both[name][1] / (2 * len(SEEDS))
-        assert 0.50 <= share <= 0.84, (name, share)

@@ -199,6 +199,26 @@ def write_profile(root: Path, simulated: bool) -> None:
             }
         )
     write_table(root / "tables/profile_bands.csv", fine)
+    write_resolution_tables(root, float(edges[-1]))
+
+
+def write_resolution_tables(root: Path, radius: float) -> None:
+    turn = np.linalg.qr(np.vander(np.linspace(-1, 1, 5)))[0].T
+    rows = [
+        {"combination": i + 1, "sd": sd, **{f"shell_{k + 1}": float(v) for k, v in enumerate(turn[i])}}
+        for i, sd in enumerate((0.01, 0.03, 0.08, 0.17, 4.0))
+    ]
+    write_table(root / "tables/eigen_profiles.csv", rows)
+    r = (np.arange(20) + 0.5) / 20 * radius
+    kernels = np.exp(-0.5 * ((r[:, None] - r) / 0.25) ** 2) / 0.63
+    write_table(
+        root / "tables/resolution.csv",
+        [
+            {"r_nm": float(r[i]), "sd": 0.26 - 0.008 * i, "width_nm": 0.59 if i > 5 else float("nan"),
+             **{f"kernel_{k + 1}": float(v) for k, v in enumerate(kernels[i])}}
+            for i in range(20)
+        ],
+    )  # fmt: skip
 
 
 def write_sizes(root: Path, rng: np.random.Generator) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from nanostrata.domain.base import Domain, FloatArray
+from nanostrata.domain.resolution import ProfileResolution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +47,8 @@ class CurveFit(Domain):
     fit : (n,) model in data units at the best parameters
     residual_sigma : (n,) (measured - fit) / stated sigma
     chi2_reduced : with the stated sigma; per point
+    predictive_p : posterior predictive probability of a chi2 as large as the measured one, with the enlarged sigma
+        (Gelman, Meng & Stern 1996); nan before the draws are made
     runs_p : probability of so few runs of equal sign if the residuals were independent (Wald & Wolfowitz 1940)
     sigma_factor : by which the stated sigma was multiplied for the intervals
     scale, background : draws (n_draw,) of scale in data units per electron squared, and of the constant
@@ -64,6 +68,7 @@ class CurveFit(Domain):
     scale: FloatArray
     background: FloatArray
     laue: float
+    predictive_p: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,6 +99,7 @@ class ProfileFit(Domain):
     table_shift : (n,) change of x when the other factor table is used
     refit_uniform, refit_gaussian : (n_refit, n) the paper's way
     bounds_touched : sentences
+    resolution : which combinations of shells the measurements determine; None for one material
     """
 
     family: str
@@ -124,3 +130,4 @@ class ProfileFit(Domain):
     warnings: tuple[tuple[str, str], ...] = ()
     size_columns: FloatArray = field(default_factory=lambda: np.empty((0, 2)))
     notes: tuple[str, ...] = ()
+    resolution: ProfileResolution | None = None

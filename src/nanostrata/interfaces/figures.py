@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nanostrata.interfaces import figures_atoms, figures_curves, figures_diffusion, figures_profile
+from nanostrata.interfaces import (
+    figures_atoms,
+    figures_curves,
+    figures_diffusion,
+    figures_energies,
+    figures_profile,
+    figures_resolution,
+)
 from nanostrata.interfaces.figure_style import style
 from nanostrata.interfaces.run_folder import RunFolder
 
@@ -41,6 +48,12 @@ FIGURES: dict[str, FigureSpec] = {
             figures_profile.profile,
         ),
         FigureSpec(
+            "resolution",
+            "Combinations of shells that the measurements fix, and the averaging kernels of five radii with their widths",
+            ("eigen_profiles", "resolution"),
+            figures_resolution.resolution,
+        ),
+        FigureSpec(
             "error_bars",
             "Both kinds of error bars for each shell: posterior intervals beside mean and standard deviation of refits",
             ("profile",),
@@ -64,6 +77,13 @@ FIGURES: dict[str, FigureSpec] = {
             "Position of the first minimum of the curves at each photon energy, measured and of the model",
             ("first_minimum",),
             figures_curves.first_minimum,
+        ),
+        FigureSpec(
+            "energies",
+            "First minimum of the curves at each photon energy beside those of the model and of core and shell material "
+            "alone, and each curve over what the other energies predict for it",
+            ("energy_consistency", "left_out_curves"),
+            figures_energies.energies,
         ),
         FigureSpec(
             "contrast",

@@ -11,10 +11,12 @@ from nanostrata.interfaces.cite import software_of
 from nanostrata.interfaces.figures import draw_figures
 from nanostrata.interfaces.methods import methods_text
 from nanostrata.interfaces.report_diffusion import diffusion_html, mismatch_html
+from nanostrata.interfaces.report_energies import energies_html
 from nanostrata.interfaces.report_findings import findings_html, tiles_html
 from nanostrata.interfaces.report_html import page, section, template
 from nanostrata.interfaces.report_index import render_index
 from nanostrata.interfaces.report_particles import particle_html
+from nanostrata.interfaces.report_resolution import resolution_html
 from nanostrata.interfaces.report_verification import alert_text, verdict_html, verification_html
 from nanostrata.interfaces.run_folder import RunFolder, read_run_folder
 from nanostrata.interfaces.viewer import viewer_library
@@ -59,7 +61,9 @@ def _html(run: RunFolder, figures: dict[str, str]) -> str:
     blocks = [
         ("findings", "Findings", verdict_html(run) + findings_html(run) + tiles_html(run)),
         ("profile", "Composition profile", parts.profile_html(run, figures)),
+        ("resolution", "What the data resolve", resolution_html(run, figures)),
         ("data", "Curves and fit", data.data_html(run, figures)),
+        ("energies", "Do the energies belong together?", energies_html(run, figures)),
         ("radii", "Radii and contrasts", data.contrasts_html(run)),
         ("sizes", "Size and composition", parts.sizes_html(run, figures)),
         ("shape", "Sphere or spheroid", data.shape_html(run)),

@@ -50,6 +50,8 @@ def data_html(run: RunFolder, figures: Figures) -> str:
         "shell material (x = 1).",
         wide=False,
     )
+    if "energies" in figures:
+        minimum = ""  # shown beside the pure materials in the section on the energies
     pair = f'<div class="pair">{minimum}{contrast}</div>' if minimum or contrast else ""
     return tall + _energy_table(run) + porod + pair
 

@@ -76,6 +76,38 @@ def touched_bounds(posterior: Posterior, best: FloatArray) -> tuple[str, ...]:
     return tuple(out)
 
 
+PREDICTIVE_DRAWS = 100
+"""Draws over which predictive probabilities are averaged."""
+
+
+def predictive_p(posterior: Posterior, theta: FloatArray) -> FloatArray:
+    r"""Posterior predictive probability of a chi2 of each curve at least as large as the measured one, (n_curve,).
+
+    .. math:: p_c = \left\langle P\big(\chi^2_{n_c} \ge \chi^2_c(y, \theta)\big) \right\rangle_{\theta | y}
+
+    Replicated data differ from the model of their draw by Gaussian errors, so that their chi2 needs no simulation. The
+    data were used for the fit, so that p crowds towards 0.5 for a true model: far from 0 and 1, not uniform.
+
+    Parameters
+    ----------
+    theta : (n_draw, n_parameter) posterior draws
+
+    References
+    ----------
+    Gelman, Meng & Stern, Stat. Sinica 6, 733 (1996).
+    """
+    from scipy.stats import chi2
+
+    slices = curve_slices(posterior)
+    rows = theta[np.unique(np.linspace(0, len(theta) - 1, PREDICTIVE_DRAWS).astype(int))]
+    out = np.zeros(len(slices))
+    for row in rows:
+        model, _ = posterior.model(row, gradient=False)
+        r2 = ((model - posterior.intensity) / posterior.sigma) ** 2
+        out += [chi2.sf(r2[s].sum(), s.stop - s.start) for s in slices]
+    return out / len(rows)
+
+
 def curve_fits(
     curves: Sequence[ScatteringCurve],
     posterior: Posterior,
@@ -90,6 +122,7 @@ def curve_fits(
     n_profile, n_size = len(posterior.family.names), len(posterior.size_prior)
     at = n_profile + n_size + 2
     laue = posterior.factor(best) * posterior.evaluate(best).laue
+    predictive = predictive_p(posterior, theta)
     out = []
     for i, (c, s) in enumerate(zip(curves, curve_slices(posterior), strict=True)):
         name = f"constant_{i}"
@@ -109,6 +142,7 @@ def curve_fits(
                 scale=np.exp(posterior.log_scale0[i] + theta[:, at]) * (1.0 + theta[:, at + 1 + i]),
                 background=np.zeros(len(theta)) if column is None else theta[:, column],
                 laue=float(laue[s][0]),
+                predictive_p=float(predictive[i]),
             )
         )
     return tuple(out)

@@ -11,6 +11,7 @@ from typing import Any
 from nanostrata.domain import AtomicModel, SizeDistribution
 from nanostrata.domain.contrast_fit import ContrastFit
 from nanostrata.domain.diffusion import Diffusion
+from nanostrata.domain.energy_consistency import EnergyConsistency
 from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.finding import Finding
 from nanostrata.domain.fit import ProfileFit
@@ -56,6 +57,7 @@ class Reconstruction:
     verification: Verification | None
     diffusion: Diffusion | None
     mismatch: Mismatch | None
+    energies: EnergyConsistency | None
     findings: tuple[Finding, ...]
     seed: int
     preset: str
@@ -104,7 +106,7 @@ def reconstruct(
     """
     import numpy as np
 
-    from nanostrata.pipeline import atoms_run, derived_run, gather
+    from nanostrata.pipeline import atoms_run, derived_run, energies_run, gather
     from nanostrata.pipeline.known import prior_knowledge, stated_or_guessed_sizes
 
     last = max((STAGES.index(s) for s in only), default=len(STAGES) - 1)
@@ -117,6 +119,7 @@ def reconstruct(
     sizes, fit, contrasts, particle, ensemble, verification = inputs.sizes, None, None, None, None, None
     diffusion: Diffusion | None = None
     mismatch: Mismatch | None = None
+    energies: EnergyConsistency | None = None
     findings: tuple[Finding, ...] = ()
     if last >= STAGES.index("profile"):
         if recipe.contrasts is not None:
@@ -140,6 +143,10 @@ def reconstruct(
         factors, known = gather.factor_tables(recipe)[0], prior_knowledge(recipe, inputs, sizes)
         verification = step("verify", lambda: atoms_run.verify_atoms(recipe, inputs, solid, factors, known, ensemble))
     if last >= STAGES.index("explain"):
+        if fit is not None and solid is not None and sizes is not None:
+            energies = step(
+                "energies", lambda: energies_run.consistency(recipe, inputs, solid, sizes, fit, seed, progress)
+            )
         if fit is not None and particle is not None and solid is not None and solid.shell is not None:
             mismatch = derived_run.mismatch(recipe, solid, fit, particle)
             if recipe.growth is not None and recipe.growth.time_s is not None and sizes is not None:
@@ -148,10 +155,12 @@ def reconstruct(
                     lambda: derived_run.diffusion(recipe, inputs, solid, sizes, fit, PRESETS[preset], seed, progress),
                 )
         findings = _explain(recipe, inputs, fit, contrasts, particle, sizes)
+        if energies is not None:
+            findings += energies_run.findings(energies)
         findings += derived_run.findings(recipe, verification, diffusion, mismatch)
     return Reconstruction(
         recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,
-        ensemble=ensemble, verification=verification, diffusion=diffusion, mismatch=mismatch, findings=findings, seed=seed, preset=preset,
+        ensemble=ensemble, verification=verification, diffusion=diffusion, mismatch=mismatch, energies=energies, findings=findings, seed=seed, preset=preset,
     )  # fmt: skip
 
 

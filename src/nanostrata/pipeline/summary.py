@@ -10,10 +10,13 @@ import numpy as np
 from nanostrata.domain.contrast_fit import ContrastFit
 from nanostrata.domain.estimate import gaussian_quantity, quantity
 from nanostrata.domain.fit import ProfileFit
+from nanostrata.pipeline.energies_run import warnings as energy_warnings
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.summary_atoms import atoms_part, verification_part
 from nanostrata.pipeline.summary_diffusion import diffusion_summary
+from nanostrata.pipeline.summary_energies import energies_summary
 from nanostrata.pipeline.summary_mismatch import mismatch_summary
+from nanostrata.pipeline.summary_resolution import resolution_summary
 
 
 def summarise(r: Reconstruction) -> dict[str, Any]:
@@ -65,6 +68,9 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         out["verification"] = verification_part(r.verification)
     if r.diffusion is not None:
         out["diffusion"] = diffusion_summary(r.diffusion)
+    if r.energies is not None:
+        out["asaxs"]["consistency"] = energies_summary(r.energies)
+        warnings += energy_warnings(r.energies)
     if r.mismatch is not None:
         out["mismatch"] = mismatch_summary(r.mismatch)
     out["findings"] = [
@@ -171,6 +177,7 @@ def _profile(r: Reconstruction, fit: ProfileFit) -> dict[str, Any]:
             "supported_shells": fit.supported,
             "gradient": fit.gradient,
             "gradient_numbers": {k: float(v) for k, v in fit.gradient_numbers.items()},
+            **({} if fit.resolution is None else {"resolution": resolution_summary(fit.resolution, float(p.profile.edges_nm[-1]))}),
             "element_counts": {e: {k: v[i] for k, v in counts.items()} for i, e in enumerate(p.elements)},
             "table_systematic": [None if math.isnan(v) else float(v) for v in fit.table_shift],
             "table_systematic_table": fit.other_table,
@@ -218,7 +225,7 @@ def _per_energy(r: Reconstruction, fit: ProfileFit) -> list[dict[str, Any]]:
     out = []
     for c in fit.curves:
         row = {
-            "label": c.label, "energy_kev": c.energy_kev, "chi2_reduced": c.chi2_reduced, "runs_p": c.runs_p,
+            "label": c.label, "energy_kev": c.energy_kev, "chi2_reduced": c.chi2_reduced, "runs_p": c.runs_p, "predictive_p": c.predictive_p,
             "scale": quantity(c.scale), "background": quantity(c.background), "laue": c.laue, "sigma_factor": c.sigma_factor,
             "points": len(c.fit),
         }  # fmt: skip

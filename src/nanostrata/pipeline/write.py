@@ -13,8 +13,10 @@ import numpy as np
 from nanostrata.domain.base import FloatArray
 from nanostrata.io.text_out import write_csv, write_text
 from nanostrata.pipeline.derived_run import write_derived
+from nanostrata.pipeline.energies_run import write_energies
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.summary import summarise
+from nanostrata.pipeline.summary_resolution import write_resolution
 from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification
 
 __all__ = ["write_csv", "write_run", "write_text"]
@@ -60,11 +62,15 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
         write_verification(r.verification, folder)
     if r.fit is not None and r.particle is not None and r.solid is not None:
         write_derived(folder, r.solid, r.fit, r.diffusion, r.mismatch, truth)
+    if r.energies is not None:
+        write_energies(folder, r.inputs, r.energies)
     if r.fit is not None:
         _profile(r, folder, truth)
         _sizes(r, folder)
         _composition(r, folder, truth)
         _factors(r, folder)
+        if r.fit.resolution is not None and r.particle is not None:
+            write_resolution(folder, r.fit.resolution, float(r.particle.profile.edges_nm[-1]))
         _fit_tables(r, folder, summary["asaxs"]["per_energy"])
 
 

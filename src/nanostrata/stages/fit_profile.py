@@ -11,6 +11,7 @@ import numpy as np
 from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.fit import CurveFit, Draws, ProfileFit, ShapeChoice
+from nanostrata.domain.resolution import ProfileResolution
 from nanostrata.errors import ConvergenceError
 from nanostrata.models.build_posterior import PriorKnowledge, build_posterior
 from nanostrata.models.density import SolidSolution
@@ -19,6 +20,7 @@ from nanostrata.models.families import Homogeneous, ProfileFamily, Shells, make_
 from nanostrata.models.graded_particle import ASPECT_BOUNDS, GradedParticle, SizeRange, prepare
 from nanostrata.models.nodes import with_nodes
 from nanostrata.models.posterior import Posterior, curve_slices
+from nanostrata.models.resolution import measure_resolution
 from nanostrata.tables.factors import FactorTable
 
 VERSION = "2"
@@ -149,6 +151,17 @@ def fit_profile(
     flat_best = best_point(flat)
     shapes = _shapes(build, free_family, factors, settings, sigma_factor, free_best, free)
 
+    resolution = None
+    if solid.shell is not None:
+        progress("measuring what the data resolve")
+        # deviations of the common form belong to the model error of the fit, not to the wider one of the verdicts
+        named = zip(main.names, main.theta.mean(axis=0), strict=True)
+        resolution = measure_resolution(
+            lambda fam: build(fam, factors, settings.shape, sigma_factor, wary),
+            shell_averages(main.shell_fraction, family.fractions, settings.shells).mean(axis=0),
+            {name: float(v) for name, v in named if not name.startswith("shape_error")},
+        )
+
     progress("using the other factor table")
     shift, other_name = np.full(settings.shells, np.nan), ""
     if other_factors is not None:
@@ -163,7 +176,7 @@ def fit_profile(
     refit_gauss, refit_uniform = resampled_fits(free, free_best, settings.refits, seeds[2])
     return _assemble(
         curves, settings, family, main_posterior, main_best, main, free, free_best, judge, judge_best, independent, flat, flat_best,
-        shapes, shift, factors.name, other_name, refit_uniform, refit_gauss, sigma_factor,
+        shapes, shift, factors.name, other_name, refit_uniform, refit_gauss, sigma_factor, resolution,
     )  # fmt: skip
 
 
@@ -250,7 +263,7 @@ def _assemble(
     curves: Sequence[ScatteringCurve], settings: ProfileSettings, family: ProfileFamily, posterior: Posterior, best: FloatArray,
     main: Draws, free: Posterior, free_best: FloatArray, judge: Posterior, judge_best: FloatArray, independent: Draws,
     flat: Posterior, flat_best: FloatArray, shapes: tuple[ShapeChoice, ...], shift: FloatArray, table: str, other_table: str, refit_uniform: FloatArray,
-    refit_gauss: FloatArray, sigma_factor: FloatArray,
+    refit_gauss: FloatArray, sigma_factor: FloatArray, resolution: ProfileResolution | None,
 ) -> ProfileFit:  # fmt: skip
     from scipy.stats import chi2 as chi2_law
 
@@ -270,7 +283,7 @@ def _assemble(
     chi2_stated = float(np.sum(((model - posterior.intensity) / stated) ** 2))
     dof = max(1, len(model) - int(posterior.free.sum()))
     fits = curve_fits(curves, posterior, best, main.theta, sigma_factor, stated)
-    warnings = _warnings(main, independent, chi2_stated, dof, shapes)
+    warnings = _warnings(main, independent, chi2_stated, dof, shapes, fits)
     return ProfileFit(
         family=settings.profile, shape=settings.shape, fractions=np.arange(1, settings.shells + 1) / settings.shells, main=main,
         independent=independent, main_shells=main_shells, curves=fits, shapes=shapes, homogeneous_chi2=flat_chi2,
@@ -279,7 +292,7 @@ def _assemble(
         refit_uniform=refit_uniform, refit_gaussian=refit_gauss,
         refit_fixed="sizes, densities and relative scales held at their best values", supported=sum(label != "prior" for label in labels),
         informed_by=labels, independent_sd=sd, gradient=verdict, gradient_numbers=numbers,
-        bounds_touched=touched_bounds(posterior, best), warnings=warnings,
+        bounds_touched=touched_bounds(posterior, best), warnings=warnings, resolution=resolution,
     )  # fmt: skip
 
 
@@ -289,7 +302,7 @@ def _cost(posterior: Posterior, theta: FloatArray) -> float:
 
 
 def _warnings(
-    main: Draws, independent: Draws, chi2: float, dof: int, shapes: tuple[ShapeChoice, ...]
+    main: Draws, independent: Draws, chi2: float, dof: int, shapes: tuple[ShapeChoice, ...], fits: tuple[CurveFit, ...]
 ) -> tuple[tuple[str, str], ...]:
     out = []
     for name, d in (("main", main), ("independent", independent)):
@@ -303,6 +316,13 @@ def _warnings(
             ("bad_fit", f"the model does not describe the curves: chi2 per degree of freedom is {chi2 / dof:.3g}; "
              "do not trust the intervals")
         )  # fmt: skip
+    for c in fits:
+        if c.predictive_p < 0.005 or c.predictive_p > 0.995:
+            much = "more" if c.predictive_p < 0.5 else "less"
+            out.append(
+                ("predictive_check", f"{c.label}: the points scatter {much} round the model than it predicts (posterior predictive "
+                 f"p = {c.predictive_p:.2g}); {'look at its residuals' if much == 'more' else 'its stated sigmas are too large'}")
+            )  # fmt: skip
     return tuple(out)
 
 
