@@ -16,7 +16,7 @@ LOOSENESS_WEIGHT = 16.0
 """Weight of the mean empty share around a bead, times the diameter of the search ball over that of a bead, against chi^2
 per point. Much weaker, and the beads come out as a sponge; much stronger, and every particle as a ball."""
 
-LATTICE_SHARE = 0.5
+LATTICE_SHARE = 0.4
 """Share of the roughness of a random cut that counts as error: beads that are searched for fit better than a random cut."""
 
 _STEPS = 60
