@@ -10,7 +10,7 @@ from typing import Any
 from nanostrata.interfaces import console
 from nanostrata.interfaces.formatting import decimals_for, format_interval, format_number
 
-__all__ = ["energy_text", "interval_text", "plan_command", "ranking_rows", "show_plan"]
+__all__ = ["energy_text", "exposure_unit", "interval_text", "plan_command", "ranking_rows", "show_plan"]
 
 INFORMED = {"data": "data", "weak": "data, weakly", "prior": "the prior"}
 
@@ -71,9 +71,9 @@ def show_plan(summary: Mapping[str, Any]) -> None:
         ["shell", "guessed x", "planned: 68 %", "rests on", "proposed: 68 %", "rests on"], _shells(summary),
         title="Expected intervals of x, inner shell first",
     )  # fmt: skip
-    element = summary["edge_element"]
+    element, unit = summary["edge_element"], exposure_unit(summary)
     console.show_table(
-        ["energy (keV)", "planned (s)", "proposed (s)", "nearest edge", f"f' of {element}" if element else "f'"],
+        ["energy (keV)", f"planned ({unit})", f"proposed ({unit})", "nearest edge", f"f' of {element}" if element else "f'"],
         _energies(summary), title="Energies",
     )  # fmt: skip
     console.show_table(
@@ -95,6 +95,11 @@ def interval_text(interval: Sequence[float]) -> str:
 def energy_text(energies: Sequence[float], joint: str = " + ") -> str:
     """Energies as people write them, joined."""
     return joint.join(f"{e:.4f}".rstrip("0").rstrip(".") for e in energies)
+
+
+def exposure_unit(summary: Mapping[str, Any]) -> str:
+    """Unit of exposures for the head of a column."""
+    return "s" if summary["exposure_unit"] == "s" else "× measured"
 
 
 def _shells(summary: Mapping[str, Any]) -> list[list[str]]:

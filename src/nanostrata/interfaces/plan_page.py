@@ -15,7 +15,7 @@ from nanostrata.errors import DataError
 from nanostrata.interfaces import figures_plan
 from nanostrata.interfaces.figure_style import style
 from nanostrata.interfaces.formatting import format_number
-from nanostrata.interfaces.plan import INFORMED, energy_text, interval_text, ranking_rows
+from nanostrata.interfaces.plan import INFORMED, energy_text, exposure_unit, interval_text, ranking_rows
 from nanostrata.interfaces.report_html import html_table, numbers_html, page, section, template
 from nanostrata.interfaces.report_sections import tables_html
 from nanostrata.interfaces.run_folder import RunFolder, Table
@@ -139,8 +139,8 @@ def _answer(run: RunFolder) -> str:
     gain = float(run.get("gain"))
     tiles = [
         ("shells to ±0.10 as planned", str(planned["resolved_shells"]["below_0.10"]), f"proposed: {proposed['resolved_shells']['below_0.10']}"),
-        ("planned", _plan_text(planned), f"{planned['total_exposure_s']:.3g} s in total"),
-        ("proposed", _plan_text(proposed), " + ".join(f"{t:.3g}" for t in proposed["exposure_s"]) + " s"),
+        ("planned", _plan_text(planned), f"{planned['total_exposure_s']:.3g} {run.get('exposure_unit')} in total"),
+        ("proposed", _plan_text(proposed), " + ".join(f"{t:.3g}" for t in proposed["exposure_s"]) + f" {run.get('exposure_unit')}"),
         ("intervals of the proposal", f"{100 * (1 - 1 / gain):.0f} % narrower" if gain >= 1.02 else "as planned", "on average, same total exposure"),
     ]  # fmt: skip
     if neck:
@@ -201,7 +201,7 @@ def _shells(run: RunFolder, figures: Mapping[str, str]) -> str:
 
 def _energies(run: RunFolder, figures: Mapping[str, str]) -> str:
     rows = []
-    element = run.get("edge_element")
+    element, unit = run.get("edge_element"), exposure_unit(run.summary)
     for r in run.get("energies"):
         shown = element or r["nearest_edge"].split()[0]
         rows.append(
@@ -215,7 +215,7 @@ def _energies(run: RunFolder, figures: Mapping[str, str]) -> str:
         )  # fmt: skip
     head = f"f′ of {element}" if element else "f′ of that element"
     table = html_table(
-        ["energy (keV)", "planned (s)", "proposed (s)", "nearest edge", f"{head} (other table)", "core (e/nm³)", "shell (e/nm³)"], rows,
+        ["energy (keV)", f"planned ({unit})", f"proposed ({unit})", "nearest edge", f"{head} (other table)", "core (e/nm³)", "shell (e/nm³)"], rows,
         numeric=(1, 2, 4, 5, 6), caption="Excess densities against the medium. Close to an edge the tables of f′ disagree.",
     )  # fmt: skip
     caption = (
@@ -242,7 +242,12 @@ def _sets(run: RunFolder, key: str, caption: str, most: int = 99) -> str:
         ]
         for s in found[:most]
     ]  # fmt: skip
-    heads = ["energies (keV)", "exposures (s)", "intervals ×", *(f"shell {k + 1}" for k in range(n))]
+    heads = [
+        "energies (keV)",
+        f"exposures ({exposure_unit(run.summary)})",
+        "intervals ×",
+        *(f"shell {k + 1}" for k in range(n)),
+    ]
     return html_table(
         heads, rows, numeric=range(2, 3 + n), caption=f"{caption}: typical interval, and that of each shell."
     )

@@ -69,7 +69,8 @@ def truncated_normal(low: FloatArray, high: FloatArray, uniform: FloatArray) -> 
     mirror = low > 0
     a, b = np.where(mirror, -high, low), np.where(mirror, -low, high)
     inner, outer = ndtr(a), ndtr(b)
-    value = np.clip(ndtri(inner + uniform * (outer - inner)), a, b)
+    share = np.where(mirror, 1.0 - uniform, uniform)
+    value = np.clip(ndtri(inner + share * (outer - inner)), a, b)
     # farther out than that both probabilities are 0 and the density falls within a hundredth: take the near limit
     value = np.where(outer > 0, value, b)
     return np.asarray(np.where(mirror, -value, value))

@@ -9,7 +9,7 @@ import numpy as np
 from nanostrata.domain.plan import BeamtimePlan, EnergyPlan, Forecast, Lever, Ranking
 from nanostrata.models.information import PlanSetup
 
-__all__ = ["findings", "joined_kev", "kev", "labels", "seconds", "warnings"]
+__all__ = ["exposure", "findings", "joined_kev", "kev", "labels", "warnings"]
 
 DATA, WEAK = 0.10, 0.20
 """Standard deviations of x up to which a shell rests on data, or weakly on data, as in a fit."""
@@ -27,9 +27,9 @@ def joined_kev(energies: Iterable[float], joint: str = " + ") -> str:
     return joint.join(kev(float(e)) for e in energies) + " keV"
 
 
-def seconds(value: float) -> str:
-    """Exposure to three digits."""
-    return f"{value:.3g} s"
+def exposure(value: float, unit: str) -> str:
+    """Exposure to three digits with its unit."""
+    return f"{value:.3g} {unit}"
 
 
 def labels(forecast: Forecast) -> list[str]:
@@ -37,21 +37,21 @@ def labels(forecast: Forecast) -> list[str]:
     return ["data" if s < DATA else "weak" if s < WEAK else "prior" for s in forecast.sd]
 
 
-def findings(plan: BeamtimePlan, setup: PlanSetup) -> list[dict[str, str]]:
-    """Sentences with the key of the part of the page that they belong to."""
+def findings(plan: BeamtimePlan, setup: PlanSetup, unit: str) -> list[dict[str, str]]:
+    """Sentences with the key of the part of the page that they belong to; ``unit`` is that of exposures."""
     return [
-        {"about": "shells", "text": _resolved(plan, setup)},
+        {"about": "shells", "text": _resolved(plan, setup, unit)},
         {"about": "intervals", "text": _rests_on(plan.planned_independent)},
-        {"about": "proposal", "text": _proposal(plan)},
+        {"about": "proposal", "text": _proposal(plan, unit)},
         {"about": "levers", "text": _helps(plan.levers)},
         *({"about": "assumptions", "text": text} for text in _ranked(plan.rankings)),
     ]
 
 
-def _resolved(plan: BeamtimePlan, setup: PlanSetup) -> str:
+def _resolved(plan: BeamtimePlan, setup: PlanSetup, unit: str) -> str:
     sharp, rough = plan.planned_resolved.resolved(DATA), plan.planned_resolved.resolved(WEAK)
     radius = 0.5 * setup.guess.diameter_mean_nm
-    said = f"The plan ({_plan(plan.planned)}) "
+    said = f"The plan ({_plan(plan.planned, unit)}) "
     if not rough:
         return said + f"does not determine even the mean composition to ±{WEAK:g}."
     if sharp:
@@ -67,8 +67,8 @@ def _resolved(plan: BeamtimePlan, setup: PlanSetup) -> str:
     return said
 
 
-def _plan(plan: EnergyPlan) -> str:
-    return f"{joined_kev(plan.energies_kev)}, {seconds(plan.total_s)} in total"
+def _plan(plan: EnergyPlan, unit: str) -> str:
+    return f"{joined_kev(plan.energies_kev)}, {exposure(plan.total_s, unit)} in total"
 
 
 def _rests_on(forecast: Forecast) -> str:
@@ -98,11 +98,11 @@ def _shells(which: Sequence[int], n: int) -> str:
     return f"shells {', '.join(map(str, which[:-1]))} and {which[-1]}"
 
 
-def _proposal(plan: BeamtimePlan) -> str:
+def _proposal(plan: BeamtimePlan, unit: str) -> str:
     if plan.gain < _SMALL:
         return "No other choice of energies and exposures found is better than the plan by more than 2 %."
     parts = [
-        f"{kev(e)} keV for {seconds(t)}"
+        f"{kev(e)} keV for {exposure(t, unit)}"
         for e, t in zip(plan.proposed.energies_kev, plan.proposed.exposure_s, strict=True)
     ]
     said = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]

@@ -73,6 +73,10 @@ def load_plan(
         table = {**table, "asaxs": {**asaxs, "curves": rows}}
     if shells is not None and not 1 <= shells <= 20:
         problems.append(f"--shells: expected 1 to 20, got {shells}")
+    measured = given and _any_data(asaxs, path.parent)
+    if not measured and "contrasts" not in table:
+        written = isinstance(table.get("plan"), Mapping) and bool(table["plan"].get("energies_kev"))
+        problems += _needed(table, path, lines, has_energies=bool(asked) or written or given)
     recipe = None
     try:
         recipe = parse_recipe(table, path=path, text=text, check_files=False)
@@ -81,14 +85,11 @@ def load_plan(
     if recipe is None or recipe.asaxs is None:
         raise RecipeError(*dict.fromkeys(problems))
     plan = recipe.plan or Plan()
-    there = [(recipe.root / c.file).is_file() for c in recipe.asaxs.curves]
-    measured = given and any(there)
     lost = missing_files(recipe, lines)
     if not measured:
         lost = [p for p in lost if ": asaxs.curves[" not in p]
-        problems += _needed(recipe, plan, lines, has_energies=bool(guess) or given)
     problems += lost + _semantic(recipe, plan, path, lines)
-    kev = asked or plan.energies_kev or tuple(c.energy_kev for c in recipe.asaxs.curves if c.energy_kev is not None)
+    kev = asked or plan.energies_kev or _curve_energies(recipe, measured, problems)
     problems += _energy_problems(recipe, kev, "--energies" if asked else f"{path}: plan.energies_kev")
     chosen = _exposures(seconds, plan, kev, problems)
     if problems:
@@ -137,30 +138,49 @@ def _wanted(table: Mapping[str, Any], asked: tuple[float, ...] | None) -> tuple[
     return asked or tuple(dict.fromkeys(numbers))
 
 
-def _needed(recipe: Recipe, plan: Plan, lines: TomlText, *, has_energies: bool) -> list[str]:
-    """What a plan without data cannot do without."""
-    at = f"{recipe.file}{lines.where(('plan',))}: "
+def _curve_energies(recipe: Recipe, measured: bool, problems: list[str]) -> tuple[float, ...]:
+    """Energies of the project's curves, each once; those that only the files state are read there."""
+    from nanostrata.pipeline.gather import energies, read_curves
+
+    assert recipe.asaxs is not None
+    stated = [c.energy_kev for c in recipe.asaxs.curves]
+    if measured and None in stated:
+        stated = list(energies(read_curves(recipe, problems, []).curves))
+    return tuple(dict.fromkeys(e for e in stated if e is not None))
+
+
+def _any_data(asaxs: Mapping[str, Any], folder: Path) -> bool:
+    """Whether at least one curve of the file is there: then it is a measured project, and what lacks is a problem."""
+    rows = asaxs.get("curves")
+    names = [r.get("file") for r in rows if isinstance(r, Mapping)] if isinstance(rows, list | tuple) else []
+    return any(isinstance(n, str) and (folder / n).is_file() for n in names)
+
+
+def _needed(table: Mapping[str, Any], path: Path, lines: TomlText, *, has_energies: bool) -> list[str]:
+    """What a plan without data cannot do without; judged before the values are, so that all is said at once."""
+    at = f"{path}{lines.where(('plan',))}: "
+    plan, asaxs = ({} if not isinstance(table.get(k), Mapping) else table[k] for k in ("plan", "asaxs"))
     found = []
-    if recipe.plan is None:
+    if "plan" not in table:
         found.append(f"{at}[plan]: missing; without data files it says what is planned and what the sample may be")
     if not has_energies:
         found.append(f"{at}plan.energies_kev: missing; write the planned photon energies, for example [16.0, 9.63]")
-    if plan.shell_fraction is None and plan.profile is None:
+    if not {"shell_fraction", "profile"} & set(plan):
         found.append(
             f"{at}plan.shell_fraction: missing; write a guess of the profile, inner shell first, or "
             'profile = { kind = "erf", centre = 0.7 }'
         )
-    asaxs = recipe.asaxs
-    if plan.q_range_inv_nm is None and (asaxs is None or asaxs.q_range_inv_nm is None):
+    if "q_range_inv_nm" not in plan and "q_range_inv_nm" not in asaxs:
         found.append(f"{at}plan.q_range_inv_nm: missing; write [low, high] in 1/nm, for example [0.5, 4.5]")
-    if recipe.tem is None:
+    if "tem" not in table:
         found.append(
-            f"{recipe.file}: [tem]: missing; write mean_diameter_nm, std_diameter_nm and the number of particles that will be "
+            f"{path}: [tem]: missing; write mean_diameter_nm, std_diameter_nm and the number of particles that will be "
             "measured"
         )
-    if asaxs is not None and asaxs.smearing == "dq":
+    if asaxs.get("smearing") == "dq":
         found.append(
-            f'{recipe.file}: asaxs.smearing: "dq" needs measured curves; write "none" or a slit to plan without'
+            f'{path}{lines.where(("asaxs", "smearing"))}: asaxs.smearing: "dq" needs measured curves; write "none" or a slit '
+            "to plan without"
         )
     return found
 

@@ -200,8 +200,8 @@ def _measurement(
         return q, dq, law
     logs = [np.interp(q, c.q_inv_nm, np.log(c.sigma / np.maximum(np.abs(c.intensity), c.sigma))) for c in curves]
     notes.append(
-        f"the noise is the mean of the {len(curves)} measured curves, taken as counting noise: their exposure is "
-        f"{plan.reference_exposure_s:g} s (reference_exposure_s)"
+        f"the noise is the mean of the {len(curves)} measured curves, taken as counting noise after one measured exposure "
+        "(plan.reference_exposure_s says how long that was)"
     )
     return q, dq, replace(law, relative=np.exp(np.mean(logs, axis=0)), q_inv_nm=q, floor=0.0)
 

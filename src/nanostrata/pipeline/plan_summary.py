@@ -28,6 +28,8 @@ def plan_summary(request: PlanRequest, sample: PlannedSample, plan: BeamtimePlan
     energies = list(dict.fromkeys(float(e) for e in (*plan.planned.energies_kev, *plan.proposed.energies_kev)))
     rows = [_energy(setup, e, plan) for e in sorted(energies, reverse=True)]
     resonant = _resonant(request)
+    stated = "reference_exposure_s" in request.plan.model_fields_set or request.plan.flux is not None
+    unit = "s" if stated or not request.measured else "measured exposures"
     f_primes = [
         (resonant, r["energy_kev"], r["f_prime"][resonant], r["f_prime_other_table"][resonant])
         for r in rows
@@ -43,7 +45,8 @@ def plan_summary(request: PlanRequest, sample: PlannedSample, plan: BeamtimePlan
         "materials": {"core": solid.core.name, "shell": solid.shell.name, "medium": solid.medium.name},
         "seed": seed,
         "measured": request.measured,
-        "findings": findings(plan, setup),
+        "exposure_unit": unit,
+        "findings": findings(plan, setup, unit),
         "warnings": [{"code": "plan", "message": w, "stage": "plan"} for w in warnings(plan, setup, f_primes)],
         "notes": list(sample.notes),
         "assumptions": _assumptions(sample),
