@@ -247,11 +247,44 @@ def scatter(
 
 
 @app.command()
+def shape(
+    curve: Annotated[Path, typer.Argument(metavar="CURVE", help="one scattering curve, background subtracted")],
+    q_unit: Annotated[
+        str | None, typer.Option(metavar="UNIT", help="1/nm or 1/angstrom, where the file is silent")
+    ] = None,
+    spread: Annotated[float, typer.Option(metavar="REL", help="relative standard deviation of the size, 0.12")] = 0.0,
+    spread_error: Annotated[float, typer.Option(metavar="REL", help="its own error, as a share of it")] = 0.065,
+    runs: Annotated[int, typer.Option(help="runs on the data, in all; those done before are taken")] = 20,
+    out: Annotated[Path | None, typer.Option(help="run folder; default CURVE with .shape")] = None,
+    preset: Annotated[Preset, typer.Option(help="time against certainty")] = Preset.standard,
+    bead: Annotated[float | None, typer.Option(metavar="NM", help="diameter of a bead; default from the data")] = None,
+    no_constant: Annotated[bool, typer.Option("--no-constant", help="fit no flat background")] = False,
+    relative_sigma: Annotated[float | None, typer.Option(metavar="REL", help="for a file without errors")] = None,
+    seed: Seed = 1,
+    workers: Annotated[int, typer.Option(min=1, help="processes; the answer does not depend on it")] = 1,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Find the shape behind one curve, ab initio.
+
+    For any particles in solution; those that differ in size are told by --spread.
+    """
+    from nanostrata.interfaces.shape import shape_curve
+
+    shape_curve(
+        curve, as_json=as_json, q_unit=q_unit, spread=spread, spread_error=spread_error, runs=runs, out=out,
+        preset=preset.value, bead_nm=bead, with_constant=not no_constant, relative_sigma=relative_sigma, seed=seed,
+        workers=workers, fresh=fresh,
+    )  # fmt: skip
+
+
+@app.command()
 def report(run: Run) -> None:
     """Render the report again from a finished run."""
     from nanostrata.interfaces.report import render_report
+    from nanostrata.interfaces.shape_page import is_shape, render_shape
 
-    console.say(str(render_report(run)))
+    console.say(str(render_shape(run) if is_shape(run) else render_report(run)))
 
 
 @app.command()

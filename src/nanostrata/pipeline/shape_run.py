@@ -33,7 +33,7 @@ from nanostrata.stages.retrieve_shape import (
 SPREAD_ERROR = 0.065
 """Error of a spread counted on 120 particles, as a share of it: 1 / sqrt(2 (n - 1))."""
 
-_FEWEST_EXTRA = 3
+_FEWEST_EXTRA = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

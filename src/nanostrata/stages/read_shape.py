@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from nanostrata.domain.base import Domain, FloatArray
-from nanostrata.domain.estimate import quantity
 from nanostrata.domain.shape import BeadModel, ShapeAverage
 from nanostrata.models import shape_reading as reading
 from nanostrata.models.shape_average import average_models
@@ -36,6 +35,7 @@ class ShapeReading(Domain):
     runs : one dict per run
     naive : quantity of the aspect ratio with the spread left out of account; None without spread
     ball : quantity of the aspect ratio that simulated balls of this size, spread and noise are given; None without checks
+    balls, ball_elongation : how many there were, and the largest elongation among them
     found_in, found_out : aspect ratio put into simulated spheroids, and quantity of what came back; None without checks
     real, elongation : how much of an elongation is real, and the verdict on ambiguity: one sentence each
     """
@@ -54,6 +54,8 @@ class ShapeReading(Domain):
     runs: list[dict[str, Any]]
     naive: dict[str, Any] | None
     ball: dict[str, Any] | None
+    balls: int
+    ball_elongation: float
     found_in: float | None
     found_out: dict[str, Any] | None
     real: str
@@ -103,15 +105,18 @@ def read_shape(
     own = np.array([_numbers(m) for m in kept])
     drawn = np.array([_numbers(m) for m in sample])
     # the centre is that of the runs on the data, the scatter that of the resampled ones
-    draws = own.mean(axis=0) + (drawn - drawn.mean(axis=0)) * math.sqrt(len(drawn) / max(len(drawn) - 1, 1))
+    draws = own.mean(axis=0) + drawn - drawn.mean(axis=0)
+    aspect, rg, diameter, *axes = (_around(float(own[:, k].mean()), drawn[:, k]) for k in range(drawn.shape[1]))
+    volume = _around(math.pi / 6.0 * float((own[:, 2] ** 3).mean()), math.pi / 6.0 * drawn[:, 2] ** 3)
     cut_nm, _ = reading.line_cuts(average.map, rng)
     found_out = _quantity([_numbers(m)[0] for m in found])
     out = ShapeReading(
-        average=average, aspect_ratio=quantity(draws[:, 0]), rg_nm=quantity(draws[:, 1]),
-        diameter_nm=quantity(draws[:, 2]), volume_nm3=quantity(math.pi / 6.0 * draws[:, 2] ** 3),
-        axes_nm=quantity(draws[:, 3:]), aspect_draws=draws[:, 0], cutoff_calibrated=calibrated, cutoffs=CUTOFFS,
+        average=average, aspect_ratio=aspect, rg_nm=rg,
+        diameter_nm=diameter, volume_nm3=volume,
+        axes_nm={k: [a[k] for a in axes] for k in aspect}, aspect_draws=draws[:, 0], cutoff_calibrated=calibrated, cutoffs=CUTOFFS,
         size_nm=reading.size_against_cutoff(average.map, CUTOFFS), cut_nm=cut_nm, runs=_runs(models, average),
         naive=_quantity([_numbers(m)[0] for m in naive]), ball=_quantity([_numbers(m)[0] for m in balls]),
+        balls=len(balls), ball_elongation=max((elongation(_numbers(m)[0]) for m in balls), default=0.0),
         found_in=found_aspect if found_out is not None else None, found_out=found_out, real="", verdict="",
     )  # fmt: skip
     return replace(out, real=_how_real(out, spread), verdict=_ambiguity(out))
@@ -127,8 +132,20 @@ def _numbers(model: BeadModel) -> tuple[float, ...]:
     )  # fmt: skip
 
 
+def _around(value: float, draws: FloatArray) -> dict[str, Any]:
+    """A value with the scatter of a few draws; few of them say little about their own scatter, hence Student's t."""
+    from scipy.stats import t
+
+    sigma = float(np.std(draws, ddof=1))
+    half = [float(t.ppf(p, len(draws) - 1)) * sigma for p in (0.84, 0.975)]
+    return {
+        "value": value, "sigma": sigma, "interval68": [value - half[0], value + half[0]],
+        "interval95": [value - half[1], value + half[1]],
+    }  # fmt: skip
+
+
 def _quantity(values: Sequence[float]) -> dict[str, Any] | None:
-    return quantity(np.array(values)) if len(values) >= 2 else None
+    return _around(float(np.mean(values)), np.asarray(values)) if len(values) >= 2 else None
 
 
 def _runs(models: Sequence[BeadModel], average: ShapeAverage) -> list[dict[str, Any]]:
@@ -167,8 +184,11 @@ def _how_real(r: ShapeReading, spread: float) -> str:
             text += f", so that {100 * less:.0f} of {100 * (aware + less):.0f} % elongation come from the spread"
     if r.ball is None:
         return text + ". No simulated balls were run: what the method gives a ball at these errors is not known here."
-    limit = max(elongation(v) for v in (*r.ball["interval95"], r.ball["value"]))
-    text += f". Simulated balls of this size, spread and noise come out elongated by up to {100 * limit:.0f} %"
+    limit = r.ball_elongation
+    text += (
+        f". The most elongated of {r.balls} simulated balls of this size, spread and noise comes out at "
+        f"{100 * limit:.0f} %"
+    )
     inside = low < 1.0 < high
     if aware <= limit or inside:
         return text + ": this elongation cannot be told from none."

@@ -1,0 +1,125 @@
+"""Figures of a shape: curve and p(r), runs, line cuts, size against cut-off, sections through the map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nanostrata.domain.base import FloatArray
+from nanostrata.interfaces.figure_style import BLUE, GREEN, GREY, INK, VERMILLION, inches, log_ticks, to_svg
+from nanostrata.interfaces.run_folder import RunFolder
+
+__all__ = ["curve_and_distances", "cuts_and_size", "runs", "sections"]
+
+
+def curve_and_distances(run: RunFolder) -> str | None:
+    """The curve with the fit of the beads, and p(r)."""
+    table, distances = run.table("shape_curve", "q_inv_nm"), run.table("shape_pair_distances", "r_nm")
+    if table is None or distances is None:
+        return None
+    figure, box = inches(8.8, 3.6, bottom=0.55, top=0.25, left=0.75, right=0.2)
+    left, right = figure.add_gridspec(1, 2, **box, wspace=0.28, width_ratios=[1.3, 1]).subplots()
+    q = table.floats("q_inv_nm")
+    left.errorbar(
+        q, table.floats("intensity"), table.floats("sigma"), fmt="o", ms=2.2, lw=0.6, color=GREY, label="measured"
+    )
+    if table.has("fit_beads_without_spread"):
+        left.plot(q, table.floats("fit_beads_without_spread"), "--", color=VERMILLION, lw=1.3, label="beads, one size")
+    left.plot(q, table.floats("fit_beads"), color=BLUE, lw=1.5, label="beads")
+    left.set_yscale("log")
+    log_ticks(left.yaxis)
+    left.set_xlabel("q (1/nm)")
+    left.set_ylabel("intensity (unit of the file)")
+    left.legend()
+    r, p, s = (distances.floats(c) for c in ("r_nm", "p", "p_sigma"))
+    right.fill_between(r, p - 2 * s, p + 2 * s, color=BLUE, alpha=0.25, lw=0)
+    right.plot(r, p, color=BLUE, lw=1.5)
+    right.axhline(0.0, color=INK, lw=0.6)
+    right.axvline(_value(run, "shape.dmax_nm"), color=GREY, lw=1, ls=":")
+    right.set_xlabel("distance (nm)")
+    right.set_ylabel("p(r), 95 % band")
+    return to_svg(figure)
+
+
+def runs(run: RunFolder) -> str | None:
+    """Aspect ratio of every run beside what simulated particles are given, and the discrepancy of every run."""
+    table = run.table("shape_runs", "aspect_ratio", "mean_nsd")
+    if table is None:
+        return None
+    figure, box = inches(8.8, 3.0, bottom=0.55, top=0.25, left=0.75, right=0.2)
+    left, right = figure.add_gridspec(1, 2, **box, wspace=0.28).subplots()
+    kept = np.array([v == "True" for v in table.text("kept")])
+    aspect, nsd = table.floats("aspect_ratio"), table.floats("mean_nsd")
+    index = np.arange(1, len(aspect) + 1)
+    for which, marker, name in ((kept, "o", "run, kept"), (~kept, "x", "run, left out")):
+        if which.any():
+            left.plot(index[which], aspect[which], marker, color=BLUE, ms=4, label=name)
+            right.plot(index[which], nsd[which], marker, color=BLUE, ms=4)
+    shown = (
+        ("shape.aspect_ratio", BLUE, "answer"),
+        ("shape.aspect_ratio_without_spread", VERMILLION, "spread left out"),
+        ("shape.checks.ball_aspect_ratio", GREEN, "simulated balls"),
+    )
+    for key, colour, name in shown:
+        quantity = run.get(key)
+        if quantity:
+            low, high = quantity["interval95"]
+            left.axhspan(low, high, color=colour, alpha=0.15, lw=0)
+            left.axhline(quantity["value"], color=colour, lw=1.2, label=name)
+    left.axhline(1.0, color=INK, lw=0.6)
+    left.set_xlabel("run")
+    left.set_ylabel("aspect ratio, bands 95 %")
+    left.legend(ncol=2)
+    right.set_xlabel("run")
+    right.set_ylabel("mean NSD to the other runs")
+    right.set_ylim(0, max(1.0, 1.1 * float(nsd.max())))
+    return to_svg(figure)
+
+
+def cuts_and_size(run: RunFolder) -> str | None:
+    """Histogram of the line cuts, and size against cut-off."""
+    cuts = run.table("shape_line_cuts", "cuts")
+    size = run.table("shape_size_against_cutoff", "diameter_nm")
+    if cuts is None or size is None:
+        return None
+    figure, box = inches(8.8, 3.0, bottom=0.55, top=0.25, left=0.75, right=0.2)
+    left, right = figure.add_gridspec(1, 2, **box, wspace=0.28).subplots()
+    low, high = cuts.floats("from_nm"), cuts.floats("to_nm")
+    left.bar(low, cuts.floats("cuts"), high - low, align="edge", color=BLUE, alpha=0.7)
+    left.set_xlabel("diameter along a random line (nm)")
+    left.set_ylabel("lines")
+    right.plot(size.floats("cutoff"), size.floats("diameter_nm"), "o-", color=BLUE, ms=3)
+    calibrated = run.get("shape.cutoff_calibrated")
+    right.axvline(
+        float(run.get("shape.cutoff")), color=VERMILLION, lw=1.2,
+        label="cut-off from simulated particles" if calibrated else "cut-off, not calibrated",
+    )  # fmt: skip
+    right.set_xlabel("cut-off of the occupancy")
+    right.set_ylabel("volume-equivalent diameter (nm)")
+    right.legend()
+    return to_svg(figure)
+
+
+def sections(run: RunFolder, occupancy: FloatArray, voxel_nm: float) -> str:
+    """Three sections of the map through the centre, with the cut-off drawn as a line."""
+    figure, box = inches(8.8, 3.1, bottom=0.5, top=0.25, left=0.6, right=0.75)
+    axes = figure.add_gridspec(1, 3, **box, wspace=0.3).subplots()
+    n = occupancy.shape[0]
+    reach = (n // 2) * voxel_nm
+    image: Any = None
+    for k, (axis, (a, b)) in enumerate(zip(axes, (("x", "y"), ("x", "z"), ("y", "z")), strict=True)):
+        plane = np.take(occupancy, n // 2, axis=2 - k).T
+        extent = (-reach - voxel_nm / 2, reach + voxel_nm / 2) * 2
+        image = axis.imshow(plane, origin="lower", extent=extent, cmap="Blues", vmin=0, vmax=1, rasterized=True)
+        line = np.arange(-(n // 2), n // 2 + 1) * voxel_nm
+        axis.contour(line, line, plane, levels=[float(run.get("shape.cutoff"))], colors=[VERMILLION], linewidths=1.2)
+        axis.set_xlabel(f"{a} (nm)")
+        axis.set_ylabel(f"{b} (nm)")
+    figure.colorbar(image, ax=list(axes), label="occupancy", fraction=0.02, pad=0.02)
+    return to_svg(figure)
+
+
+def _value(run: RunFolder, key: str) -> float:
+    quantity = run.get(key)
+    return float(quantity["value"]) if quantity else float("nan")

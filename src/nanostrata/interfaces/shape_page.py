@@ -1,0 +1,245 @@
+"""The page of a shape: one offline file with a rotatable surface, rendered from the finished run folder only."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanostrata.domain.base import FloatArray
+from nanostrata.interfaces import figures_shape
+from nanostrata.interfaces.figure_style import style
+from nanostrata.interfaces.formatting import format_number, format_quantity
+from nanostrata.interfaces.report_html import badge, grade_class, html_table, numbers_html, page, section, template
+from nanostrata.interfaces.report_sections import tables_html, warnings_html
+from nanostrata.interfaces.run_folder import RunFolder, read_run_folder
+from nanostrata.interfaces.viewer import script_json, viewer_library
+from nanostrata.io.mrc import read_mrc
+from nanostrata.io.text_out import write_text
+
+__all__ = ["is_shape", "render_shape"]
+
+_VIEWER_EDGE = 46
+"""Voxels per edge of the map inside the page; a finer one is thinned by whole steps."""
+
+
+def is_shape(run_dir: Path | str) -> bool:
+    """Whether a run folder was written by ``nanostrata shape``."""
+    run = read_run_folder(run_dir)
+    return "shape" in run.summary and "recipe" not in run.summary
+
+
+def render_shape(run_dir: Path | str) -> Path:
+    """Write ``report.html`` and ``figures/*.svg`` of a finished shape.
+
+    Parameters
+    ----------
+    run_dir : folder as ``nanostrata shape`` writes it
+
+    Returns
+    -------
+    Path
+        ``report.html``: one file that asks for nothing outside itself.
+
+    Raises
+    ------
+    DataError
+        When the folder is no finished run or one of its files cannot be read.
+    """
+    run = read_run_folder(run_dir)
+    occupancy, voxel_nm, _ = read_mrc(run.path / "shape" / "average.mrc")
+    with style():
+        drawn = {
+            "shape_curve": figures_shape.curve_and_distances(run),
+            "shape_runs": figures_shape.runs(run),
+            "shape_cuts": figures_shape.cuts_and_size(run),
+            "shape_sections": figures_shape.sections(run, occupancy, voxel_nm),
+        }
+    figures = {k: v for k, v in drawn.items() if v is not None}
+    for name, svg in figures.items():
+        write_text(run.path / "figures" / f"{name}.svg", svg)
+    target = run.path / "report.html"
+    write_text(target, _html(run, figures, occupancy, voxel_nm))
+    return target
+
+
+def _html(run: RunFolder, figures: Mapping[str, str], occupancy: FloatArray, voxel_nm: float) -> str:
+    s = run.summary["shape"]
+    body_figure = _figures(run, figures)
+    blocks = [
+        ("findings", "Findings", _findings(run)),
+        ("shape", "Shape", _viewer(occupancy, voxel_nm, float(s["cutoff"])) + body_figure["shape_sections"]),
+        ("numbers-read", "What was read", _reading(s) + body_figure["shape_cuts"]),
+        ("spread", "With and without the spread of sizes", _side_by_side(s)),
+        ("runs", "Runs", body_figure["shape_runs"] + _runs(run)),
+        ("curve", "Curve and pair distances", body_figure["shape_curve"] + _before(s)),
+        ("warnings", "Warnings", warnings_html(run)),
+        ("numbers", "Numbers", tables_html(run)),
+    ]
+    shown = [b for b in blocks if b[2]]
+    contents = "".join(f'<li><a href="#{ident}">{escape(title)}</a></li>' for ident, title, _ in shown)
+    parts = "".join(section(run, ident, title, body, first=i == 0) for i, (ident, title, body) in enumerate(shown))
+    runs = s["runs"]
+    subtitle = (
+        f"{runs['kept']} of {runs['done']} runs kept, beads of {format_number(s['bead_nm'])} nm, "
+        f"spread of sizes {format_number(100 * s['spread'])} %"
+    )
+    body = f"""<div class="frame">
+<nav class="contents" aria-label="Contents"><ol>{contents}</ol></nav>
+<main>
+<header class="title"><h1>{escape(run.title)}</h1><p class="subtitle">{escape(subtitle)}</p></header>
+{parts}
+<footer>nanostrata {escape(str(run.get("software.version", "")))}, seed {escape(str(run.get("seed")))}. This page works
+offline and loads nothing.</footer>
+</main>
+</div>"""
+    scripts = [template("report.js"), viewer_library(), template("shape.js")]
+    return page(run.title, body, simulated=run.simulated, scripts=scripts, description=f"Shape of {run.title}")
+
+
+_CAPTIONS = {
+    "shape_curve": (
+        "Measured curve with the curve of the reference run, and pair distances of the particle of mean size with their "
+        "95 % band; dotted: largest distance.", ("shape_curve", "shape_pair_distances"),
+    ),
+    "shape_runs": (
+        "Aspect ratio of every run with the answer, the answer without the spread and what simulated balls are given; "
+        "and how far each run lies from the others.", ("shape_runs", "shape_nsd"),
+    ),
+    "shape_cuts": (
+        "Diameters along 10 000 random lines through the centre at half height, and volume-equivalent diameter against "
+        "the cut-off of the occupancy.", ("shape_line_cuts", "shape_size_against_cutoff"),
+    ),
+    "shape_sections": ("Sections through the middle of the occupancy map; the line is the cut-off. x is the longest axis.", ()),
+}  # fmt: skip
+
+
+def _figures(run: RunFolder, figures: Mapping[str, str]) -> dict[str, str]:
+    out = dict.fromkeys(_CAPTIONS, "")
+    for name, svg in figures.items():
+        caption, tables = _CAPTIONS[name]
+        source = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
+        out[name] = (
+            f'<figure id="figure-{name}" class="wide"><div class="scroll"><img src="{source}" alt="{escape(caption)}">'
+            f"</div><figcaption>{escape(caption)}</figcaption>{numbers_html(run, tables, name)}</figure>"
+        )
+    return out
+
+
+def _findings(run: RunFolder) -> str:
+    items = "".join(
+        f'<li class="{grade_class(f["grade"])}">{badge(f["grade"])} {escape(f["text"])}'
+        + (f' <span class="hint">To improve: {escape(f["improve"])}.</span>' if f.get("improve") else "")
+        + "</li>"
+        for f in run.summary.get("findings", ())
+    )
+    return f'<ol class="findings">{items}</ol>'
+
+
+def _reading(s: Mapping[str, Any]) -> str:
+    cuts = s["diameter_histogram"]
+    rows = [
+        ["Radius of gyration (nm)", escape(format_quantity(s["rg_nm"]))],
+        ["Largest distance, from p(r) (nm)", escape(format_quantity(s["dmax_nm"]))],
+        ["Volume-equivalent diameter of the beads (nm)", escape(format_quantity(s["diameter_nm"]))],
+        [
+            f"The same of the map at the cut-off {s['cutoff']:.2f} (nm)",
+            f"{s['size_at_cutoff_nm']:.2f}" + ("" if s["cutoff_calibrated"] else " (cut-off not calibrated)"),
+        ],
+        ["Aspect ratio", escape(format_quantity(s["aspect_ratio"]))],
+        *(
+            [f"{name} axis (nm)", f"{v:.2f} ({low:.2f} to {high:.2f})"]
+            for name, v, (low, high) in zip(
+                ("Longest", "Middle", "Shortest"), s["axes_nm"]["value"], s["axes_nm"]["interval95"], strict=True
+            )
+        ),
+        ["Line cuts: most frequent (nm)", f"{cuts['mode_nm']:.2f}"],
+        ["Line cuts: mean and standard deviation (nm)", f"{cuts['mean_nm']:.2f}, {cuts['std_nm']:.2f}"],
+        ["Line cuts: longest over shortest", f"{cuts['longest_over_shortest']:.2f}"],
+        ["Resolution, FSC at 0.5 (nm)", f"{s['resolution_nm']:.2f}"],
+    ]
+    return html_table(["of the particle of mean size", "value (95 % interval)"], rows)
+
+
+def _side_by_side(s: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            f"sizes spread by {100 * s['spread']:.3g} %" if s["spread"] else "particles of one size",
+            escape(format_quantity(s["aspect_ratio"])),
+        ]
+    ]
+    if s.get("aspect_ratio_without_spread"):
+        rows.append(["taken for particles of one size", escape(format_quantity(s["aspect_ratio_without_spread"]))])
+    checks = s["checks"]
+    if checks["ball_aspect_ratio"]:
+        rows.append(["simulated balls, same spread and errors", escape(format_quantity(checks["ball_aspect_ratio"]))])
+    if checks["spheroid_out"]:
+        rows.append(
+            [
+                f"simulated spheroids of aspect ratio {checks['spheroid_in']:.2f}",
+                escape(format_quantity(checks["spheroid_out"])),
+            ]
+        )
+    return html_table(["Retrieved for", "aspect ratio (95 % interval)"], rows) + f"<p>{escape(s['real'])}</p>"
+
+
+def _runs(run: RunFolder) -> str:
+    rows = [
+        [
+            escape(str(r["run"])), f"{r['chi2_reduced']:.2f}", f"{r['aspect_ratio']:.2f}", f"{r['rg_nm']:.3f}",
+            f"{r['diameter_nm']:.2f}", str(r["beads"]), f"{r['mean_nsd']:.2f}",
+            ("reference" if r["reference"] else f"family {r['family'] + 1}") if r["kept"] else "left out",
+        ]
+        for r in run.summary["shape"]["runs"]["each"]
+    ]  # fmt: skip
+    head = ["run", "chi² per point", "aspect ratio", "Rg (nm)", "diameter (nm)", "beads", "mean NSD", "kept"]
+    return html_table(head, rows, numeric=range(1, 7))
+
+
+def _before(s: Mapping[str, Any]) -> str:
+    b = s["before"]
+    rows = [
+        [
+            "Rg by Guinier's law, as the ensemble scatters (nm)",
+            escape(format_quantity(b["guinier_rg_nm"])) if b["guinier_rg_nm"] else "–",
+        ],
+        ["Rg from p(r), particle of mean size (nm)", escape(format_quantity(b["rg_from_pair_distances_nm"]))],
+        ["Porod volume, as the ensemble scatters (nm³)", escape(format_quantity(b["porod_volume_nm3"]))],
+        ["chi² per point of p(r)", f"{b['chi2_reduced']:.2f}"],
+        ["q used (1/nm)", f"{s['q_range_inv_nm'][0]:.3g} to {s['q_range_inv_nm'][1]:.3g}, {s['points']} points"],
+    ]
+    note = f"<p>{escape(b['guinier_note'].capitalize())}.</p>" if b["guinier_note"] else ""
+    return html_table(["before any bead", "value"], rows) + note
+
+
+def _viewer(occupancy: FloatArray, voxel_nm: float, cutoff: float) -> str:
+    step = -(-occupancy.shape[0] // _VIEWER_EDGE)
+    middle = occupancy.shape[0] // 2
+    pick = np.arange(middle % step, occupancy.shape[0], step)
+    thin = occupancy[np.ix_(pick, pick, pick)]
+    data = {
+        "n": len(pick), "voxel": voxel_nm * step * 10.0, "origin": (int(pick[0]) - middle) * voxel_nm * 10.0,
+        "cutoff": cutoff, "values": np.round(100 * thin).astype(int).ravel().tolist(),
+    }  # fmt: skip
+    return f"""
+<div class="viewer" id="shape-viewer">
+  <div class="viewer-controls">
+    <fieldset><legend>Surface</legend>
+      <label class="cut-range">cut-off of the occupancy: <output id="shape-level">{cutoff:.2f}</output>
+        <input type="range" id="shape-cutoff" min="5" max="95" value="{round(100 * cutoff)}" aria-label="Cut-off, per cent"></label>
+      <label><input type="checkbox" id="shape-clear"> see through</label>
+    </fieldset>
+    <button type="button" id="shape-reset">Reset view</button>
+  </div>
+  <div class="viewer-stage" id="shape-stage" role="img"
+    aria-label="Rotatable surface of the occupancy map at the cut-off of the slider">
+    <p class="viewer-message" id="shape-message">The rotatable picture needs JavaScript and WebGL.
+      The sections below show the same map.</p>
+  </div>
+  <p class="hint">Drag to rotate, scroll or pinch to zoom. Red, green and blue lines: 1 nm along x, y and z.</p>
+  <script type="application/json" id="shape-data">{script_json(data)}</script>
+</div>"""
