@@ -99,11 +99,11 @@ def _exchanges(found: Mapping[str, Any]) -> str:
     if kinds["cannot be told"]:
         said.append(f"<b>Could not be seen either way: {join_words(kinds['cannot be told'])}.</b>")
     others = [o for o in found.get("other_labels") or [] if isinstance(o, Mapping)]
-    for o in others:
-        said.append(
-            f"<b>{escape(str(o.get('file') or o.get('label')))} fits better as {as_float(o.get('energy_kev')):.5g} keV, by χ² "
-            f"{format_number(as_float(o.get('gain')), 0)}.</b>"
-        )
+    said += [
+        f"<b>{escape(str(o.get('file') or o.get('label')))} fits better as {as_float(o.get('energy_kev')):.5g} keV, by χ² "
+        f"{format_number(as_float(o.get('gain')), 0)}.</b>"
+        for o in others
+    ]
     return (
         "<h3>Files exchanged?</h3><p>Every pair of energies was exchanged and everything fitted again. In brackets, by how much "
         f"the exchange lowers χ²; a verdict in either direction needs {margin}, so that a sound set is called exchanged at most "

@@ -9,9 +9,11 @@ from nanostrata.kernels.local_polynomial import weighted_polynomial, window_smoo
 
 FloatArray = NDArray[np.float64]
 
-__all__ = ["guinier_knee", "mean_log_ratio", "porod_minimum"]
+__all__ = ["guinier_knee", "mean_log_ratio", "porod_minimum", "porod_minimum_near"]
 
 _STEP = 0.04  # of ln q
+_REACH = 0.26  # of ln q, half of the distance between the first maximum and minimum
+_ENOUGH = 12  # points in the window for degree 5
 _HALF = 0.12  # of ln q: a quarter of the distance between the first maximum and minimum of a sphere's I q^4
 
 
@@ -54,8 +56,8 @@ def _past_the_flank(u: FloatArray, y: FloatArray) -> bool:
 def porod_minimum(q: FloatArray, intensity: FloatArray, sigma: FloatArray) -> tuple[float, float] | None:
     r"""Position of the first minimum of :math:`I q^4` and its standard deviation, 1/nm; None when there is none.
 
-    A cubic in ln q through the neighbourhood gives the root of the derivative, :math:`y'(u) = 0`, with
-    :math:`\sigma_u = \sigma(y'(u)) / y''(u)`; sigma is enlarged by the root of the reduced chi2 where that is above 1.
+    A polynomial in ln q through the neighbourhood, with weights that fall to 0 at its edge, gives the root of the
+    derivative, :math:`y'(u) = 0`, with :math:`\sigma_u = \sigma(y'(u)) / y''(u)`; sigma is enlarged by the root of the reduced chi2 where that is above 1.
     The minimum counts when the curve rises from it to both sides by more than 3 standard deviations and 2 %.
 
     Parameters
@@ -79,6 +81,14 @@ def porod_minimum(q: FloatArray, intensity: FloatArray, sigma: FloatArray) -> tu
                 u, sigma_u = found
                 return float(np.exp(u)), float(np.exp(u) * sigma_u)
     return None
+
+
+def porod_minimum_near(
+    q: FloatArray, intensity: FloatArray, sigma: FloatArray, start: float
+) -> tuple[float, float] | None:
+    """:func:`porod_minimum` where it is known to lie near ``start``, 1/nm, and need not be told from noise."""
+    found = _vertex(np.log(q), intensity * q**4, sigma * q**4, float(np.log(start)))
+    return None if found is None else (float(np.exp(found[0])), float(np.exp(found[0]) * found[1]))
 
 
 def mean_log_ratio(
@@ -117,30 +127,54 @@ def _smooth(q: FloatArray, y: FloatArray, sigma: FloatArray) -> tuple[FloatArray
 
 
 def _vertex(u: FloatArray, y: FloatArray, sigma: FloatArray, start: float) -> tuple[float, float] | None:
-    """Minimum of a cubic through the points near ``start``, and its standard deviation, in u."""
+    """Minimum of a polynomial through the points near ``start``, and its standard deviation, in u.
+
+    Degree 5, or 3 where there are few points: over the window a cubic misses a form factor by more than errors of 1 %.
+    Weights fall smoothly to 0 at the edge of the window (tricube; Cleveland, J. Am. Stat. Assoc. 74, 829 (1979)): with a sharp
+    edge points jump in and out as the centre moves, and the answer depends on where the search began.
+    """
     centre = start
-    for _ in range(4):
-        width = 0.2
-        while np.count_nonzero(np.abs(u - centre) <= width) < 8 and width < 0.4:
+    for _ in range(12):
+        width = _REACH
+        while np.count_nonzero(np.abs(u - centre) < width) < 8 and width < 2.0 * _REACH:
             width *= 1.2
-        near = np.abs(u - centre) <= width
-        if np.count_nonzero(near) < 6:
+        near = np.abs(u - centre) < width
+        count = np.count_nonzero(near)
+        if count < 6:
             return None
-        c, covariance = weighted_polynomial(u[near] - centre, y[near], sigma[near], 3)
-        # Root of c1 + 2 c2 d + 3 c3 d^2 with upward curvature, written so that c3 -> 0 is harmless.
-        discriminant = c[2] ** 2 - 3.0 * c[3] * c[1]
-        if discriminant <= 0 or c[2] + np.sqrt(discriminant) <= 0:
+        degree = 5 if count >= _ENOUGH else 3
+        v, error = u[near] - centre, sigma[near]
+        taper = np.sqrt((1.0 - np.abs(v / width) ** 3) ** 3)
+        c, inverse = weighted_polynomial(v, y[near], error / taper, degree)
+        found = _nearest_minimum(c, width)
+        if found is None:
             return None
-        d = -c[1] / (c[2] + np.sqrt(discriminant))
-        if abs(d) > width:
-            return None
-        if abs(d) < 1e-3:
+        d, curvature = found
+        if abs(d) < 1e-4:
             break
         centre += d
-    gradient = np.array([0.0, 1.0, 2.0 * d, 3.0 * d**2])
-    curvature = 2.0 * c[2] + 6.0 * c[3] * d
-    residual = (y[near] - np.polynomial.polynomial.polyval(u[near] - centre, c)) / sigma[near]
-    free = np.count_nonzero(near) - 4
-    factor = max(1.0, float(residual @ residual) / free) if free > 0 else 1.0
-    s = float(np.sqrt(gradient @ covariance @ gradient * factor) / curvature)
+    design = np.vander(v, degree + 1, increasing=True) / error[:, None]
+    # the weights are not those of the errors: the covariance is that of a linear map of the data
+    to_coefficients = inverse @ (design * taper[:, None] ** 2).T
+    order = np.arange(1, degree + 1)
+    slope_of = np.concatenate([[0.0], order * d ** (order - 1.0)]) @ to_coefficients
+    to_residual = np.eye(len(v)) - design @ to_coefficients
+    residual = y[near] / error - design @ c
+    expected = float(taper**2 @ (to_residual**2).sum(axis=1))
+    factor = max(1.0, float(taper**2 @ residual**2) / expected)
+    s = float(np.sqrt(slope_of @ slope_of * factor) / curvature)
     return (centre + d, s) if s < width else None
+
+
+def _nearest_minimum(c: FloatArray, width: float) -> tuple[float, float] | None:
+    """Minimum of a polynomial (constant first) nearest to 0 inside the window, and the second derivative there."""
+    slope = np.polynomial.polynomial.polyder(c)
+    bend = np.polynomial.polynomial.polyder(slope)
+    roots = np.polynomial.polynomial.polyroots(slope)
+    real = roots.real[np.abs(roots.imag) < 1e-9]
+    curvature = np.polynomial.polynomial.polyval(real, bend)
+    good = (curvature > 0) & (np.abs(real) <= width)
+    if not good.any():
+        return None
+    k = int(np.argmin(np.where(good, np.abs(real), np.inf)))
+    return float(real[k]), float(curvature[k])

@@ -262,18 +262,10 @@ def try_shifts(energies: Energies, posterior: Posterior, given: Fitted, dof: int
 
 
 def _interval(shift_ev: FloatArray, chi2: FloatArray) -> EnergyShift:
-    from scipy.interpolate import PchipInterpolator
+    from scipy.interpolate import CubicSpline
 
     fine = np.linspace(shift_ev[0], shift_ev[-1], 2001)
-    curve = np.asarray(PchipInterpolator(shift_ev, chi2)(fine))
-    # between the lowest points a parabola follows the minimum better than a monotone curve
-    i = int(np.clip(np.argmin(chi2), 1, len(chi2) - 2))
-    near = slice(i - 1, i + 2)
-    a, b, c = np.polyfit(shift_ev[near] - shift_ev[i], chi2[near], 2)
-    inside = (fine >= shift_ev[i - 1]) & (fine <= shift_ev[i + 1])
-    if a > 0:
-        u = fine[inside] - shift_ev[i]
-        curve[inside] = np.minimum(curve[inside], a * u * u + b * u + c)
+    curve = np.asarray(CubicSpline(shift_ev, chi2)(fine))
     lowest = float(curve.min())
     at = int(np.argmin(curve))
     low68, high68, low95, high95 = (

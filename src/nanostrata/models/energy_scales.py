@@ -8,8 +8,7 @@ import numpy as np
 
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.energy_consistency import LeftOut, ScaleTest, ScaleVerdict
-from nanostrata.kernels.curve_features import porod_minimum
-from nanostrata.kernels.local_polynomial import weighted_polynomial
+from nanostrata.kernels.curve_features import porod_minimum, porod_minimum_near
 from nanostrata.kernels.predictive import predictive_chi2
 from nanostrata.models.posterior import Gaussian, Posterior
 
@@ -17,7 +16,6 @@ WIDE = 0.3
 """Prior standard deviation of the relative scales where the data are asked for their own opinion."""
 
 _BLIND = 1e8
-_WINDOW = 0.2  # of ln q, as for the data
 
 
 def with_wide_scales(posterior: Posterior) -> Posterior:
@@ -173,22 +171,12 @@ def _form(posterior: Posterior, theta: FloatArray, points: slice) -> FloatArray:
 def first_minima(q: FloatArray, curves: FloatArray, sigma: FloatArray) -> FloatArray:
     """First minimum of I q^4 of many similar model curves, (k, n) -> (k,) 1/nm; nan where there is none.
 
-    The estimator is that of the data: the first curve is searched, and the same weighted cubic in ln q through the points near
-    its minimum gives that of all.
+    The estimator is that of the data; the first curve is searched, the others near its minimum.
     """
     found = porod_minimum(q, curves[0], sigma)
-    if found is None:
-        return np.full(len(curves), np.nan)
-    u, start = np.log(q), float(np.log(found[0]))
-    width = _WINDOW
-    while np.count_nonzero(np.abs(u - start) <= width) < 8 and width < 2 * _WINDOW:
-        width *= 1.2
-    near = np.abs(u - start) <= width
-    power = q[near] ** 4
-    _, covariance = weighted_polynomial(u[near] - start, np.zeros(near.sum()), sigma[near] * power, 3)
-    design = np.vander(u[near] - start, 4, increasing=True)
-    c = (curves[:, near] * power / (sigma[near] * power) ** 2) @ design @ covariance
-    root = c[:, 2] ** 2 - 3.0 * c[:, 3] * c[:, 1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        d = -c[:, 1] / (c[:, 2] + np.sqrt(np.where(root > 0, root, np.nan)))
-    return np.where(np.abs(d) <= width, np.exp(start + d), np.nan)
+    out = np.full(len(curves), np.nan)
+    if found is not None:
+        for i, curve in enumerate(curves):
+            near = porod_minimum_near(q, curve, sigma, found[0])
+            out[i] = np.nan if near is None else near[0]
+    return out
