@@ -22,7 +22,20 @@ from nanostrata.interfaces.cli import app
 from nanostrata.pipeline import run as pipeline_run
 from nanostrata.pipeline.recipe import load_recipe
 
-COMMANDS = {"demo", "new", "plan", "check", "run", "compare", "simulate", "scatter", "report", "doctor", "cite"}
+COMMANDS = {
+    "demo",
+    "new",
+    "plan",
+    "check",
+    "run",
+    "compare",
+    "simulate",
+    "scatter",
+    "shape",
+    "report",
+    "doctor",
+    "cite",
+}
 DEMO = Path(str(files("nanostrata"))) / "data" / "demo" / "thin"
 HEAVY = ("numpy", "scipy", "pydantic", "matplotlib", "h5py", "ase", "numba", "xraydb", "gemmi", "sasdata")
 MAIN = "from nanostrata.interfaces.cli import main; main()"
@@ -49,7 +62,7 @@ def test_help_lists_what_is_built_and_nothing_else() -> None:
     assert {line.split()[0] for line in listed if line.startswith("  ")} == COMMANDS
 
 
-@pytest.mark.parametrize("name", ["shape", "reduce", "particles"])
+@pytest.mark.parametrize("name", ["reduce", "particles"])
 def test_commands_that_are_not_built_are_not_registered(name: str) -> None:
     result = CliRunner().invoke(app, [name])
     assert result.exit_code == 2

@@ -149,8 +149,8 @@ def plan_shape(
     notes: list[str] = []
     ratio = curve.intensity / curve.sigma
     smooth = np.array([np.median(ratio[max(0, i - 4) : i + 5]) for i in range(len(ratio))])
-    lost = np.flatnonzero(smooth < _SEEN)
-    end = int(lost[0]) if lost.size else len(curve)
+    seen = np.flatnonzero(smooth >= _SEEN)  # the last one counts: deep minima on the way are part of the curve
+    end = int(seen[-1]) + 1 if seen.size else len(curve)
     if end < len(curve):
         notes.append(
             f"points from q = {curve.q_inv_nm[end]:.3g} 1/nm on are left out: the intensity there is below its error"
