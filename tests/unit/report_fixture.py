@@ -200,6 +200,29 @@ def write_profile(root: Path, simulated: bool) -> None:
         )
     write_table(root / "tables/profile_bands.csv", fine)
     write_resolution_tables(root, float(edges[-1]))
+    write_separation_tables(root)
+
+
+def write_separation_tables(root: Path) -> None:
+    q = np.linspace(0.5, 4.5, 40)
+    shape = sphere(2.0 * q) ** 2 + 1e-3
+    rows = []
+    for k, value in enumerate(q):
+        row = {"q_inv_nm": float(value), "condition": 600.0}
+        for name, size in (("i_0", 1e8), ("i_0r", 4e6), ("i_rr", 2e5)):
+            row |= {
+                name: float(size * shape[k]),
+                f"{name}_sigma": float(0.1 * size * shape[k]),
+                f"model_{name}": float(size * shape[k]),
+            }
+        rows.append(row)
+    write_table(root / "tables/separated_terms.csv", rows)
+    r = np.linspace(0, 4.5, 40)
+    p = r**2 * (4.5 - r) ** 2
+    write_table(
+        root / "tables/resonant_pair_distances.csv",
+        [{"r_nm": float(a), "p": float(b), "sigma": float(0.05 * p.max())} for a, b in zip(r, p, strict=True)],
+    )
 
 
 def write_resolution_tables(root: Path, radius: float) -> None:

@@ -174,3 +174,29 @@ class PairDistances(Domain):
     def sigma(self) -> FloatArray:
         """One standard deviation of p, (m,)."""
         return np.asarray(np.sqrt(np.maximum(np.diagonal(self.covariance), 0.0)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SeparationResult(Domain):
+    """What a run says about the separation of terms: the terms, or why the energies cannot separate them.
+
+    Attributes
+    ----------
+    terms : None where it was refused
+    refusal : the reason; empty where it was not
+    predicted : (n, 3) the terms that follow from the fitted profile, in the unit of ``terms``; (0, 3) when refused
+    agreement_chi2, agreement_p : of I_RR against the prediction, with its full covariance; nan when refused
+    pairs : pair distances of the resonant element's atoms; None when refused
+    notes : what was subtracted, and the like
+    """
+
+    terms: SeparatedTerms | None
+    refusal: str
+    predicted: FloatArray
+    agreement_chi2: float
+    agreement_p: float
+    pairs: PairDistances | None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        freeze(self, "predicted", frozen_array("predicted", self.predicted, ndim=2))

@@ -12,6 +12,7 @@ from nanostrata.interfaces import (
     figures_energies,
     figures_profile,
     figures_resolution,
+    figures_separation,
 )
 from nanostrata.interfaces.figure_style import style
 from nanostrata.interfaces.run_folder import RunFolder
@@ -52,6 +53,13 @@ FIGURES: dict[str, FigureSpec] = {
             "Combinations of shells that the measurements fix, and the averaging kernels of five radii with their widths",
             ("eigen_profiles", "resolution"),
             figures_resolution.resolution,
+        ),
+        FigureSpec(
+            "separation",
+            "The three terms of the anomalous scattering, separated without a model, with those of the fitted profile; pair "
+            "distances of the resonant atoms",
+            ("separated_terms", "resonant_pair_distances"),
+            figures_separation.separation,
         ),
         FigureSpec(
             "error_bars",

@@ -17,6 +17,7 @@ from nanostrata.interfaces.report_html import page, section, template
 from nanostrata.interfaces.report_index import render_index
 from nanostrata.interfaces.report_particles import particle_html
 from nanostrata.interfaces.report_resolution import resolution_html
+from nanostrata.interfaces.report_separation import separation_html
 from nanostrata.interfaces.report_verification import alert_text, verdict_html, verification_html
 from nanostrata.interfaces.run_folder import RunFolder, read_run_folder
 from nanostrata.interfaces.viewer import viewer_library
@@ -65,6 +66,7 @@ def _html(run: RunFolder, figures: dict[str, str]) -> str:
         ("data", "Curves and fit", data.data_html(run, figures)),
         ("energies", "Do the energies belong together?", energies_html(run, figures)),
         ("radii", "Radii and contrasts", data.contrasts_html(run)),
+        ("separation", "The resonant element alone", separation_html(run, figures)),
         ("sizes", "Size and composition", parts.sizes_html(run, figures)),
         ("shape", "Sphere or spheroid", data.shape_html(run)),
         ("particle", "The particles", particle_html(run, figures)),

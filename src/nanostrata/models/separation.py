@@ -11,7 +11,9 @@ from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.separation import Correction
 from nanostrata.errors import PhysicsError
+from nanostrata.kernels.multishell import pair_index
 from nanostrata.models.density import SolidSolution
+from nanostrata.models.pair_table import PairTable
 from nanostrata.tables.factors import FactorTable
 
 MOST_POINTS = 200
@@ -236,3 +238,29 @@ def solve(
     return Solution(
         terms=terms, covariance=total.reshape(n, 3, n, 3), scale=1.0 + epsilon, scale_sigma=sigma, chi2=chi2
     )  # fmt: skip
+
+
+def predicted_terms(
+    solid: SolidSolution, factors: FactorTable, element: str, table: PairTable, shell_fraction: FloatArray
+) -> FloatArray:
+    r"""Terms of a particle of shells, averaged over its sizes, in electrons squared, (n_q, 3).
+
+    .. math:: I_0 = \sum_{kl} T_{kl}\, g_k g_l, \quad I_{0R} = \sum_{kl} T_{kl}\, g_k n_l, \quad I_{RR} = \sum_{kl} T_{kl}\, n_k n_l
+
+    with g the electrons per volume above the medium without any anomalous part and n the resonant atoms per volume.
+
+    Parameters
+    ----------
+    table : pair table of the sizes and shape, on the q of interest
+    shell_fraction : (n_shell,)
+    """
+    x = np.asarray(shell_fraction, dtype=np.float64)
+    v = np.asarray(solid.site_volume_nm3(x), dtype=np.float64)
+    per_site = solid.elements_per_site(x)
+    electrons = sum(np.outer(factors.f0(e, table.q_inv_nm), n / v) for e, n in per_site.items())
+    g = np.asarray(electrons) - solid.medium.electron_density_e_nm3
+    n = np.broadcast_to(per_site[element] / v, g.shape)
+    k, m = pair_index(len(x))
+    t = table.table_t.T
+    cross = 0.5 * (g[:, k] * n[:, m] + g[:, m] * n[:, k])
+    return np.stack([(t * g[:, k] * g[:, m]).sum(1), (t * cross).sum(1), (t * n[:, k] * n[:, m]).sum(1)], axis=1)

@@ -17,6 +17,7 @@ from nanostrata.domain.finding import Finding
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.domain.mismatch import Mismatch
 from nanostrata.domain.particle import ParticleDraws
+from nanostrata.domain.separation import SeparationResult
 from nanostrata.domain.verification import Verification
 from nanostrata.errors import PhysicsError, RecipeError
 from nanostrata.models.density import SolidSolution
@@ -58,6 +59,7 @@ class Reconstruction:
     diffusion: Diffusion | None
     mismatch: Mismatch | None
     energies: EnergyConsistency | None
+    separation: SeparationResult | None
     findings: tuple[Finding, ...]
     seed: int
     preset: str
@@ -106,7 +108,7 @@ def reconstruct(
     """
     import numpy as np
 
-    from nanostrata.pipeline import atoms_run, derived_run, energies_run, gather
+    from nanostrata.pipeline import atoms_run, derived_run, energies_run, gather, separation_run
     from nanostrata.pipeline.known import prior_knowledge, stated_or_guessed_sizes
 
     last = max((STAGES.index(s) for s in only), default=len(STAGES) - 1)
@@ -120,6 +122,7 @@ def reconstruct(
     diffusion: Diffusion | None = None
     mismatch: Mismatch | None = None
     energies: EnergyConsistency | None = None
+    separation: SeparationResult | None = None
     findings: tuple[Finding, ...] = ()
     if last >= STAGES.index("profile"):
         if recipe.contrasts is not None:
@@ -147,6 +150,7 @@ def reconstruct(
             energies = step(
                 "energies", lambda: energies_run.consistency(recipe, inputs, solid, sizes, fit, seed, progress)
             )
+            separation = step("separation", lambda: separation_run.separation(recipe, inputs, solid, fit))
         if fit is not None and particle is not None and solid is not None and solid.shell is not None:
             mismatch = derived_run.mismatch(recipe, solid, fit, particle)
             if recipe.growth is not None and recipe.growth.time_s is not None and sizes is not None:
@@ -157,10 +161,12 @@ def reconstruct(
         findings = _explain(recipe, inputs, fit, contrasts, particle, sizes)
         if energies is not None:
             findings += energies_run.findings(energies)
+        findings += separation_run.findings(separation)
         findings += derived_run.findings(recipe, verification, diffusion, mismatch)
     return Reconstruction(
         recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,
-        ensemble=ensemble, verification=verification, diffusion=diffusion, mismatch=mismatch, energies=energies, findings=findings, seed=seed, preset=preset,
+        ensemble=ensemble, verification=verification, diffusion=diffusion, mismatch=mismatch,
+        energies=energies, separation=separation, findings=findings, seed=seed, preset=preset,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from nanostrata.domain.estimate import gaussian_quantity, quantity
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.pipeline.energies_run import warnings as energy_warnings
 from nanostrata.pipeline.run import Reconstruction
+from nanostrata.pipeline.separation_run import separation_summary
 from nanostrata.pipeline.summary_atoms import atoms_part, verification_part
 from nanostrata.pipeline.summary_diffusion import diffusion_summary
 from nanostrata.pipeline.summary_energies import energies_summary
@@ -68,6 +69,8 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         out["verification"] = verification_part(r.verification)
     if r.diffusion is not None:
         out["diffusion"] = diffusion_summary(r.diffusion)
+    if r.separation is not None:
+        out["separation"] = separation_summary(r.separation)
     if r.energies is not None:
         out["asaxs"]["consistency"] = energies_summary(r.energies)
         warnings += energy_warnings(r.energies)

@@ -15,6 +15,7 @@ from nanostrata.io.text_out import write_csv, write_text
 from nanostrata.pipeline.derived_run import write_derived
 from nanostrata.pipeline.energies_run import write_energies
 from nanostrata.pipeline.run import Reconstruction
+from nanostrata.pipeline.separation_run import write_separation
 from nanostrata.pipeline.summary import summarise
 from nanostrata.pipeline.summary_resolution import write_resolution
 from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification
@@ -62,6 +63,8 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
         write_verification(r.verification, folder)
     if r.fit is not None and r.particle is not None and r.solid is not None:
         write_derived(folder, r.solid, r.fit, r.diffusion, r.mismatch, truth)
+    if r.separation is not None:
+        write_separation(folder, r.separation)
     if r.energies is not None:
         write_energies(folder, r.inputs, r.energies)
     if r.fit is not None:
