@@ -185,9 +185,13 @@ class ResolvedShells(Domain):
     forecasts: tuple[Forecast, ...]
 
     def resolved(self, limit: float) -> int:
-        """Largest number of shells that are all known better than ``limit``; 0 where not even one is."""
-        good = [len(f.sd) for f in self.forecasts if f.sd.max() < limit]
-        return max(good, default=0)
+        """Largest number of shells that are all known better than ``limit``, as are all smaller numbers; 0 = not even one."""
+        found = 0
+        for f in self.forecasts:
+            if f.sd.max() >= limit:
+                break
+            found = len(f.sd)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -286,5 +290,5 @@ class BeamtimePlan(Domain):
 
     @property
     def gain(self) -> float:
-        """Typical standard deviation of the plan over that of the proposal, without coupling."""
-        return self.planned_independent.typical_sd / self.proposed_independent.typical_sd
+        """Typical standard deviation of the plan over that of the proposal, under the priors of the fit."""
+        return self.planned_forecast.typical_sd / self.proposed_forecast.typical_sd

@@ -172,7 +172,7 @@ def _intervals(run: RunFolder, figures: Mapping[str, str]) -> str:
             sigma = answer["without_coupling"]["sigma"][k]
             cells += [
                 interval_text(answer["shell_fraction"]["interval68"][k]),
-                f"±{sigma:.2g}",
+                f"±{format_number(sigma, 2 if sigma >= 0.0995 else 3)}",
                 INFORMED[answer["informed_by"][k]],
             ]
         rows.append([escape(c) for c in cells])
@@ -182,7 +182,8 @@ def _intervals(run: RunFolder, figures: Mapping[str, str]) -> str:
     )  # fmt: skip
     caption = (
         "Intervals that a fit will state when the sample is as guessed (dashes): thick 68 %, thin 95 %, with the walls 0 and 1. "
-        "On grey ground the planned data leave a shell to the prior."
+        "On grey ground the planned data leave a shell to the prior. The smoothness prior pulls towards no steps, so that an interval "
+        "need not be centred on the guess."
     )
     return (
         f"<p>{escape(' '.join(_said(run, 'intervals')))}</p>" + _figure(run, figures, "plan_intervals", caption) + table
@@ -196,7 +197,7 @@ def _shells(run: RunFolder, figures: Mapping[str, str]) -> str:
         "Expected standard deviation of x when the particle is cut into one to eight shells, without coupling: blue below 0.10, "
         "yellow below 0.20, grey what stays the prior (which alone has 0.29)."
     )
-    return f"<p>{escape(' '.join(_said(run, 'shells')))}</p>" + _figure(run, figures, "plan_shells", caption)
+    return _figure(run, figures, "plan_shells", caption)
 
 
 def _energies(run: RunFolder, figures: Mapping[str, str]) -> str:
@@ -224,7 +225,7 @@ def _energies(run: RunFolder, figures: Mapping[str, str]) -> str:
         f"{run.get('assumptions.edge_distance_ev'):g} eV are not tried."
     )
     return (
-        f"<p>{escape(' '.join(_said(run, 'proposal')))}</p>" + _figure(run, figures, "plan_energies", caption) + table
+        _figure(run, figures, "plan_energies", caption) + table
         + _sets(run, "energy_sets", "The best choice of each number of energies, against the plan")
         + _subsets(run)
     )  # fmt: skip
@@ -249,7 +250,10 @@ def _sets(run: RunFolder, key: str, caption: str, most: int = 99) -> str:
         *(f"shell {k + 1}" for k in range(n)),
     ]
     return html_table(
-        heads, rows, numeric=range(2, 3 + n), caption=f"{caption}: typical interval, and that of each shell."
+        heads,
+        rows,
+        numeric=range(2, 3 + n),
+        caption=f"{caption}: typical interval, and that of each shell; without coupling, the walls as a Gaussian, as the search compares them.",
     )
 
 
@@ -260,13 +264,13 @@ def _subsets(run: RunFolder) -> str:
 
 def _levers(run: RunFolder, figures: Mapping[str, str]) -> str:
     caption = (
-        "Factor by which the interval of each shell narrows when one thing alone improves. Twice the q range means as many "
-        "further points, with the noise of the stated law."
+        "Factor by which the interval of each shell narrows when one thing alone improves. A longer q range has more points, "
+        "with the spacing of the last ones and the noise of the stated law."
     )
     rows = [[escape(v["name"]), escape(v["change"]), f"{v['typical_gain']:.2f}"] for v in run.get("levers")]
     table = html_table(["improvement", "to", "intervals ÷"], rows, numeric=(2,))
     return (
-        f"<p>{escape(' '.join(_said(run, 'levers')))}</p>" + _figure(run, figures, "plan_levers", caption)
+        _figure(run, figures, "plan_levers", caption)
         + f"<details><summary>Improvements in words</summary>{table}</details>"
     )  # fmt: skip
 

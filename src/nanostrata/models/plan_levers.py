@@ -54,14 +54,14 @@ def improvements(setup: PlanSetup, plan: EnergyPlan) -> Iterator[Improvement]:
             name=name, change=change, kind=kind, setup=new, plan=replace(plan, exposure_s=plan.exposure_s * exposure)
         )
 
-    yield one("exposure", "twice as long at each energy", "step", setup, 2.0)
+    yield one("exposure", "doubled at each energy", "step", setup, 2.0)
     if setup.noise.floor > 0:
         # without a floor the points would be known exactly, which is no experiment
         yield one("exposure", "no counting noise at all", "perfect", setup, _EVER)
     longer = extended(setup.q_inv_nm, 2.0)
     yield one(
         "q range",
-        f"up to {longer[-1]:.3g} 1/nm, twice as far",
+        f"twice as long, up to {longer[-1]:.3g} 1/nm",
         "step",
         replace(setup, q_inv_nm=longer, dq_inv_nm=_longer(setup, longer)),
     )

@@ -53,14 +53,14 @@ def _resolved(plan: BeamtimePlan, setup: PlanSetup, unit: str) -> str:
     radius = 0.5 * setup.guess.diameter_mean_nm
     said = f"The plan ({_plan(plan.planned, unit)}) "
     if not rough:
-        return said + f"does not determine even the mean composition to ±{WEAK:g}."
+        return said + f"does not determine even the mean composition to ±{WEAK:.2f}."
     if sharp:
         shells = f"{sharp} shells" if sharp > 1 else "one shell"
-        said += f"resolves {shells} of {radius / sharp:.2g} nm, each known to better than ±{DATA:g} in x"
-        said += f"; {rough} shells of {radius / rough:.2g} nm to better than ±{WEAK:g}." if rough > sharp else "."
+        said += f"resolves {shells} of {radius / sharp:.2g} nm, each known to better than ±{DATA:.2f} in x"
+        said += f"; {rough} shells of {radius / rough:.2g} nm to better than ±{WEAK:.2f}." if rough > sharp else "."
     else:
         shells = f"{rough} shells" if rough > 1 else "one shell"
-        said += f"resolves {shells} of {radius / rough:.2g} nm, but only to ±{WEAK:g}."
+        said += f"resolves {shells} of {radius / rough:.2g} nm, but only to ±{WEAK:.2f}."
     better = plan.proposed_resolved.resolved(DATA)
     if better > sharp:
         said += f" The proposal below resolves {better}."
@@ -115,11 +115,11 @@ def _helps(levers: Sequence[Lever]) -> str:
     if not useful:
         return "No single improvement narrows the intervals by more than 2 %."
     first = useful[0]
-    said = f"The bottleneck is the {first.name}: {first.change} narrows the intervals by a factor of {first.typical_gain:.2f}"
+    said = f"Bottleneck: {first.name} ({first.change}: intervals {first.typical_gain:.2f} times narrower)"
     if len(useful) > 1:
-        said += f"; next comes the {useful[1].name} ({useful[1].change}: {useful[1].typical_gain:.2f})"
+        said += f", then {useful[1].name} ({useful[1].change}: {useful[1].typical_gain:.2f})"
     idle = [v.name for v in steps if v.typical_gain < _SMALL]
-    return said + "." + (f" Below 2 % is what these give: {', '.join(idle)}." if idle else "")
+    return said + "." + (f" Less than 2 % each would come from {', '.join(idle)}." if idle else "")
 
 
 def _ranked(rankings: Sequence[Ranking]) -> list[str]:
