@@ -68,6 +68,9 @@ class Page(HTMLParser):
             self.open.pop()
 
 
+REPLACED = {"first_minimum"}  # on the page only where the energies were not held against each other
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_run_folder(tmp_path_factory.mktemp("thick"))
@@ -116,12 +119,14 @@ def test_every_relative_link_has_its_file(run: Path, html: str) -> None:
 
 def test_every_figure_says_in_words_what_it_shows(html: str) -> None:
     alts = Page(html).alts
-    assert len(alts) == len(FIGURES)
+    assert len(alts) == len(FIGURES) - len(REPLACED)
     assert all(alt and len(alt) > 30 for alt in alts)
 
 
 def test_every_figure_links_its_numbers_inside_the_page(run: Path, html: str) -> None:
     for name, spec in FIGURES.items():
+        if name in REPLACED:
+            continue
         figure = re.search(rf'<figure id="figure-{name}".*?</figure>', html, flags=re.S)
         assert figure is not None
         for table in spec.tables:
@@ -247,7 +252,7 @@ def test_any_table_may_be_absent(tmp_path: Path, missing: tuple[str, ...]) -> No
         (folder / "tables" / f"{name}.csv").unlink()
     page = Page(render_report(folder).read_text(encoding="utf-8"))
     assert page.unbalanced == []
-    shown = {Path(a).stem for a in page.links if not a.startswith("data:")}
+    shown = {Path(a).stem for a in page.links if a.endswith(".csv")}
     assert shown.isdisjoint(missing)
 
 
