@@ -222,14 +222,18 @@ def test_a_bad_file_is_one_of_all_problems(tmp_path: Path) -> None:
     assert "asaxs.factors.file: the file factors/zn.dat does not exist" in result.stderr
 
 
-def test_a_file_of_factors_needs_the_edge_and_absorption_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_file_of_factors_needs_the_edge_and_one_known_key(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="edge missing"):
         load_recipe(project(tmp_path / "a", table_of(), ('edge = "Zn K"', "")))
     file = project(tmp_path / "b", table_of(), ('{ file = "factors/zn.dat" }', '{ absorption = "zn.xdi" }'))
-    with pytest.raises(RecipeError, match=r"asaxs\.factors: .*not built yet in this version"):
+    with pytest.raises(RecipeError, match=r"asaxs\.factors\.absorption: the file zn\.xdi does not exist"):
         load_recipe(file)
     file = project(tmp_path / "c", table_of(), ('{ file = "factors/zn.dat" }', '{ fiel = "factors/zn.dat" }'))
     with pytest.raises(RecipeError, match="did you mean 'file'"):
+        load_recipe(file)
+    both = '{ file = "factors/zn.dat", absorption = "factors/zn.dat" }'
+    file = project(tmp_path / "d", table_of(), ('{ file = "factors/zn.dat" }', both))
+    with pytest.raises(RecipeError, match=r"asaxs\.factors: write either"):
         load_recipe(file)
 
 

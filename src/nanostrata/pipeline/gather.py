@@ -79,8 +79,8 @@ def factor_tables(recipe: Recipe) -> tuple[FactorTable, FactorTable | None]:
     DataError
         When measured factors cannot be read.
     """
-    from nanostrata.io.factor_file import read_measured_factors
-    from nanostrata.tables.factors import TABLES, load_factors, with_measured
+    from nanostrata.pipeline.factor_sources import with_factors_of
+    from nanostrata.tables.factors import TABLES, load_factors
 
     assert recipe.asaxs is not None
     asaxs = recipe.asaxs
@@ -89,25 +89,22 @@ def factor_tables(recipe: Recipe) -> tuple[FactorTable, FactorTable | None]:
     chosen, other = (load_factors(name, energy_resolution_ev=asaxs.energy_resolution_ev) for name in names)
     if isinstance(asaxs.factors, str):
         return chosen, other
-    assert asaxs.edge is not None
-    found, _ = read_measured_factors(recipe.root / asaxs.factors.file, asaxs.edge)
-    columns = (found.energy_kev, found.f_prime, found.f_double_prime)
-    return with_measured(chosen, found.element, *columns), with_measured(other, found.element, *columns)
+    return with_factors_of(recipe, chosen), with_factors_of(recipe, other)
 
 
 def read_factors(recipe: Recipe, problems: list[str], notes: list[str]) -> Origin | None:
     """Read measured factors and say aloud where those of the other elements come from; None without such a file."""
     if recipe.asaxs is None or isinstance(recipe.asaxs.factors, str):
         return None
-    from nanostrata.io.factor_file import read_measured_factors
+    from nanostrata.pipeline.factor_sources import measured, said_of
 
-    assert recipe.asaxs.edge is not None
     try:
-        _, origin = read_measured_factors(recipe.root / recipe.asaxs.factors.file, recipe.asaxs.edge)
+        found, origin = measured(recipe, "chantler")
     except NanostrataError as error:
         problems += error.problems
         return None
-    said = [*origin.notes, "f' and f'' of all other elements are Chantler's"]
+    stated = [c.energy_kev for c in recipe.asaxs.curves if c.energy_kev is not None]
+    said = [*origin.notes, *said_of(found, stated), "f' and f'' of all other elements are Chantler's"]
     if recipe.asaxs.energy_resolution_ev > 0:
         said.append("energy_resolution_ev acts on the other elements only: measured factors carry their own resolution")
     origin = replace(_origin_as_written(origin, recipe), notes=as_written(said, recipe))

@@ -136,7 +136,8 @@ class Recipe(Table):
                     for k, b in enumerate(c.background_files)
                 ]
         if self.asaxs is not None and isinstance(self.asaxs.factors, FactorFile):
-            out.append((("asaxs", "factors", "file"), self.asaxs.factors.file))
+            factors = self.asaxs.factors
+            out.append((("asaxs", "factors", factors.key), factors.name))
         for part in ("core", "shell"):
             material = getattr(self.materials, part, None)
             if material is not None and material.lattice.cif:

@@ -126,9 +126,28 @@ def _refuse_same_curve(curves: tuple[Any, ...]) -> None:
 
 
 class FactorFile(Table):
-    """``factors = { file = ... }``: measured f' and f'' of the element of ``edge``."""
+    """``factors = { file = ... }`` or ``{ absorption = ... }``: measured factors of the element of ``edge``."""
 
-    file: str = Field(description="the name of a table energy, f', f'', in quotes")
+    file: str | None = Field(default=None, description="the name of a table energy, f', f'', in quotes")
+    absorption: str | None = Field(default=None, description="the name of an absorption scan, in quotes")
+
+    @model_validator(mode="after")
+    def _one(self) -> FactorFile:
+        if (self.file is None) == (self.absorption is None):
+            raise ValueError(
+                'write either { file = "f1f2.dat" } (energy, f\', f\'\') or { absorption = "zn_edge.xdi" }'
+            )
+        return self
+
+    @property
+    def name(self) -> str:
+        """The file, of whichever kind."""
+        return str(self.file if self.file is not None else self.absorption)
+
+    @property
+    def key(self) -> str:
+        """The key that names it: file or absorption."""
+        return "file" if self.file is not None else "absorption"
 
 
 class Asaxs(_CurveTable):
@@ -136,7 +155,8 @@ class Asaxs(_CurveTable):
 
     edge: str | None = Field(default=None, description='an absorption edge such as "Zn K" or "Pb L3"')
     factors: Literal["chantler", "cromer-liberman"] | FactorFile = Field(
-        default="chantler", description='"chantler", "cromer-liberman" or { file = "f1f2.dat" }'
+        default="chantler",
+        description='"chantler", "cromer-liberman", { file = "f1f2.dat" } or { absorption = "zn_edge.xdi" }',
     )
     energy_resolution_ev: float = Field(default=0.0, ge=0, le=50, description="one standard deviation in eV, 0 to 50")
     energy_uncertainty_ev: float = Field(
@@ -148,16 +168,6 @@ class Asaxs(_CurveTable):
     curves: tuple[AsaxsCurve, ...] = Field(
         min_length=1, description='at least one { file = ..., energy_kev = ..., q_unit = "1/nm" }'
     )
-
-    @field_validator("factors", mode="before")
-    @classmethod
-    def _factors(cls, v: Any) -> Any:
-        if isinstance(v, dict) and "absorption" in v:
-            raise ValueError(
-                '{ absorption = ... } is not built yet in this version; write "chantler", "cromer-liberman" or '
-                "{ file = \"f1f2.dat\" } with the columns energy, f', f''"
-            )
-        return v
 
     @field_validator("edge")
     @classmethod

@@ -97,7 +97,7 @@ def _named_files(project: dict[str, Any]) -> list[str]:
     """Files that the truth rests on and that the project needs, too: CIFs and measured factors."""
     lattices = [m.get("lattice") for m in project.get("materials", {}).values() if isinstance(m, dict)]
     factors = project["asaxs"].get("factors")
-    measured = [factors["file"]] if isinstance(factors, dict) else []
+    measured = [str(name) for name in factors.values()] if isinstance(factors, dict) else []
     return [x["cif"] for x in lattices if isinstance(x, dict) and "cif" in x] + measured
 
 

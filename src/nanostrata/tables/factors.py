@@ -101,6 +101,7 @@ class MeasuredFactors:
     ----------
     element : symbol
     energy_kev, f_prime, f_double_prime : energies (increasing, keV) and factors (electrons; f' without Z)
+    sigma_f_prime : one standard deviation of each f', electrons; empty where it is not known
 
     Raises
     ------
@@ -113,6 +114,7 @@ class MeasuredFactors:
     energy_kev: tuple[float, ...]
     f_prime: tuple[float, ...]
     f_double_prime: tuple[float, ...]
+    sigma_f_prime: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         at = f"measured factors of {self.element}"
@@ -124,6 +126,8 @@ class MeasuredFactors:
             )
         if not (np.isfinite(e).all() and np.isfinite(fp).all() and np.isfinite(fpp).all()):
             raise PhysicsError(f"{at}: there are values that are not finite; take those rows out")
+        if self.sigma_f_prime and (len(self.sigma_f_prime) != len(e) or not min(self.sigma_f_prime) >= 0):
+            problems.append(f"{at}: expected one standard deviation of f', >= 0, for each of the {len(e)} energies")
         if np.any(np.diff(e) <= 0):
             row = int(np.argmax(np.diff(e) <= 0)) + 2
             problems.append(f"{at}: energies must increase, row {row} does not; sort the rows and leave one per energy")
@@ -148,6 +152,10 @@ class MeasuredFactors:
             )
         real, imaginary = _interpolators(self)
         return complex(float(real(energy_kev)), float(imaginary(energy_kev)))
+
+    def sigma_at(self, energy_kev: float) -> float | None:
+        """Return the standard deviation of f', None where it is not known."""
+        return float(np.interp(energy_kev, self.energy_kev, self.sigma_f_prime)) if self.sigma_f_prime else None
 
 
 @lru_cache(maxsize=64)
@@ -210,6 +218,11 @@ class FactorTable:
         """Imaginary part f'' >= 0, electrons."""
         return self.anomalous(element, energy_kev).imag
 
+    def sigma_f_prime(self, element: str, energy_kev: float) -> float | None:
+        """Standard deviation of a measured f', electrons; None for tabulated ones (tables state none)."""
+        found = [m for m in self.measured if m.element == element]
+        return found[0].sigma_at(float(energy_kev)) if found else None
+
     def f0(self, element: str, q_inv_nm: ArrayLike) -> FloatArray:
         r"""Thomson scattering factor f0(q) of the free neutral atom, scaled so that f0(0) = Z exactly.
 
@@ -261,8 +274,9 @@ def load_factors(
 
 
 def with_measured(
-    table: FactorTable, element: str, energy_kev: ArrayLike, f_prime: ArrayLike, f_double_prime: ArrayLike
-) -> FactorTable:
+    table: FactorTable, element: str, energy_kev: ArrayLike, f_prime: ArrayLike, f_double_prime: ArrayLike,
+    sigma_f_prime: ArrayLike = (),
+) -> FactorTable:  # fmt: skip
     """Return a table in which one element has measured factors; see :class:`MeasuredFactors`.
 
     Raises
@@ -270,7 +284,10 @@ def with_measured(
     PhysicsError
         For impossible factors, all problems at once.
     """
-    columns = [tuple(np.asarray(v, dtype=np.float64).ravel().tolist()) for v in (energy_kev, f_prime, f_double_prime)]
+    columns = [
+        tuple(np.asarray(v, dtype=np.float64).ravel().tolist())
+        for v in (energy_kev, f_prime, f_double_prime, sigma_f_prime)
+    ]
     new = MeasuredFactors(element, *columns)
     others = tuple(m for m in table.measured if m.element != element)
     measured = tuple(sorted((*others, new), key=lambda m: m.element))
