@@ -245,3 +245,62 @@ def test_out_may_not_be_a_run_folder(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["plan", str(EXAMPLE), "--out", str(tmp_path)])
     assert result.exit_code == 2
     assert "holds a run" in result.stderr
+
+
+@pytest.mark.slow
+def test_a_plan_that_is_good_already_is_left_alone(tmp_path: Path) -> None:
+    args = ["plan", str(EXAMPLE), "--energies", "17,9.63", "--exposure", "1.99,2.01", "--out", str(tmp_path), "--json"]
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["proposed"] == found["planned"]
+    assert found["gain"] == 1.0
+    assert any(f["text"].startswith("No other choice") for f in found["findings"])
+
+
+OTHER = """
+[sample]
+medium = "hexane"
+[particle]
+shells = 2
+shape = "oblate"
+[materials.core]
+formula = "PbS"
+lattice = { structure = "rocksalt", a_nm = 0.5936 }
+[materials.shell]
+formula = "CdS"
+lattice = { structure = "zincblende", a_nm = 0.5832 }
+[asaxs]
+edge = "Pb L3"
+scale = "per_energy"
+background = "constant+power"
+[tem]
+mean_diameter_nm = 6.0
+std_diameter_nm = 0.6
+particles = 200
+[plan]
+energies_kev = [12.5, 12.9, 13.0]
+exposure_s = [10, 20, 30]
+q_range_inv_nm = [0.3, 3.5]
+flux = { photons_per_s = 1e11, volume_fraction = 1e-4 }
+relative_flux = [[10.0, 1.2], [13.0, 1.0], [15.0, 0.6]]
+edge_distance_ev = 40
+profile = { kind = "exponential", inner = 0.0, outer = 1.0, width = 0.2 }
+"""
+
+
+@pytest.mark.slow
+def test_other_materials_edges_shapes_and_a_flux_budget(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(OTHER, encoding="utf-8")
+    result = CliRunner().invoke(app, ["plan", str(tmp_path / "p.toml"), "--out", str(tmp_path / "out"), "--json"])
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["assumptions"]["noise"]["photons_per_s"] == 1e11
+    # the flux was stated from 10 to 15 keV, and the range is 10 % round the edge inside that
+    assert found["assumptions"]["energy_range_kev"] == pytest.approx([0.9 * 13.035, 1.1 * 13.035], rel=1e-3)
+    for row in found["energies"]:
+        if row["proposed_exposure_s"] is not None:
+            assert abs(row["edge_distance_ev"]) >= 40 - 1e-3
+    assert sum(found["proposed"]["exposure_s"]) == pytest.approx(60.0)
+    first = next(v for v in found["levers"] if v["kind"] == "step")
+    assert first["name"] == "EDX"

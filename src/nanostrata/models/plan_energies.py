@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -59,7 +60,9 @@ def candidate_energies(
     found |= {round(low, 4), round(high, 4)}
     for element in elements:
         for _, edge in edges_kev(element):
-            found |= {round(edge + sign * step, 4) for step in steps for sign in (-1, 1)}
+            # to whole eV, away from the edge
+            found |= {math.floor(1e3 * (edge - step) + 1e-6) / 1e3 for step in steps}
+            found |= {math.ceil(1e3 * (edge + step) - 1e-6) / 1e3 for step in steps}
     found |= {float(e) for e in extra_kev}
     good = [e for e in sorted(found) if low - 1e-9 <= e <= high + 1e-9 and not too_close(e, elements, distance_ev)]
     good = [e for e in good if _tabulated(e, elements, factors)]

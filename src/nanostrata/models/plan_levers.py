@@ -118,9 +118,11 @@ def _composition(setup: PlanSetup, one: object) -> Iterator[Improvement]:
     assert callable(one)
     edx = setup.known.composition
     sd = ADDED_COMPOSITION_SD if edx is None else edx[1] / 2
-    word = "added: " if edx is None else ""
+    word = "added, " if edx is None else ""
     yield one("EDX", f"{word}mean x known to ±{sd:.2g}", "step", _known(setup, composition=(0.5, sd)))
-    yield one("EDX", "mean x known exactly", "perfect", _known(setup, composition=(0.5, _PERFECT_COMPOSITION)))
+    if setup.shells > 1:
+        # of one shell the mean is all there is
+        yield one("EDX", "mean x known exactly", "perfect", _known(setup, composition=(0.5, _PERFECT_COMPOSITION)))
 
 
 def _sizes(setup: PlanSetup, one: object) -> Iterator[Improvement]:

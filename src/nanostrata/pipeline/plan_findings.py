@@ -99,14 +99,16 @@ def _shells(which: Sequence[int], n: int) -> str:
 
 
 def _proposal(plan: BeamtimePlan, unit: str) -> str:
-    if plan.gain < _SMALL:
+    a, b = plan.planned, plan.proposed
+    if np.array_equal(a.energies_kev, b.energies_kev) and np.array_equal(a.exposure_s, b.exposure_s):
         return "No other choice of energies and exposures found is better than the plan by more than 2 %."
     parts = [
         f"{kev(e)} keV for {exposure(t, unit)}"
         for e, t in zip(plan.proposed.energies_kev, plan.proposed.exposure_s, strict=True)
     ]
     said = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
-    return f"Better: {said}. With the same total exposure the intervals are {100 * (1 - 1 / plan.gain):.0f} % narrower on average."
+    narrower = f"{100 * (1 - 1 / plan.gain):.0f} %" if plan.gain >= _SMALL else "less than 2 %"
+    return f"Better: {said}. With the same total exposure the intervals are {narrower} narrower on average."
 
 
 def _helps(levers: Sequence[Lever]) -> str:

@@ -93,7 +93,11 @@ def plan_beamtime(
     against = whole.sd
     sets, indices = _sets(candidates, planned.total_s, choice, against)
     k = _worth_it(sets)
-    proposed = sets[k].plan
+    chosen, proposed = indices[k], sets[k].plan
+    at = {float(e): i for i, e in enumerate(grid)}
+    if sets[k].factor > 1.0 - WORTH and all(float(e) in at for e in planned.energies_kev):
+        # as good as what was found: there is nothing to propose
+        chosen, proposed = tuple(at[float(e)] for e in planned.energies_kev), planned
     progress("expected intervals")
     pairs = [_forecasts(s, planned, proposed, seed) for s in (setup, judge)]
     progress("number of shells")
@@ -101,7 +105,6 @@ def plan_beamtime(
     progress("which improvement helps most")
     levers = _levers(setup, planned, proposed, pairs[0], seed)
     progress("how the choice depends on flux normalisation and density")
-    chosen = indices[k]
     return BeamtimePlan(
         planned=planned,
         proposed=proposed,
