@@ -33,8 +33,9 @@ def intervals(run: RunFolder) -> str | None:
     guess = axes.stairs(x, edges, baseline=None, color=INK, linewidth=1.1, linestyle=(0, (4, 2)), label="guess")
     handles = [guess]
     width = edges[1] - edges[0]
-    for answer, colour, shift, marker, name in (
-        (planned, PLANNED, -0.14, "o", "planned"), (proposed, PROPOSED, 0.14, "D", "proposed"),
+    for answer, colour, shift, name in (
+        (planned, PLANNED, -0.14, "planned"),
+        (proposed, PROPOSED, 0.14, "proposed"),
     ):  # fmt: skip
         for k in range(n):
             at = 0.5 * (edges[k] + edges[k + 1]) + shift * width
@@ -42,7 +43,6 @@ def intervals(run: RunFolder) -> str | None:
             for level, line in ((95, 1.3), (68, 5.0)):
                 axes.plot([at, at], q[f"interval{level}"][k], color=colour, linewidth=line, solid_capstyle="butt")
         handles += axes.plot([], [], color=colour, linewidth=5.0, label=f"{name}: 68 %, thin 95 %", marker="")
-        del marker
     for edge in edges[1:-1]:
         axes.axvline(edge, color="#d9dcdf", linewidth=0.7, zorder=-3)
     axes.set_xlim(0.0, radius)
