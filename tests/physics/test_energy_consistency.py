@@ -160,6 +160,7 @@ def test_draws_with_wide_scales_give_back_what_the_data_say() -> None:
 def test_sound_energies_are_left_alone(sound: Any) -> None:
     _, _, found = sound
     assert not found.exchanged
+    assert found.best_kev == ()
     assert not found.others
     assert not found.unpredicted
     assert found.scales.verdict == "consistent"
@@ -276,11 +277,21 @@ def test_pure_materials_have_the_minimum_of_a_homogeneous_sphere_at_every_energy
 def test_exchanged_files_are_named_and_gains_change_their_sign(sound: Any, pair: tuple[int, int]) -> None:
     curves, prior, right = sound
     wrong = judge(exchanged(curves, *pair), prior)
+    assert wrong.best_kev == (16.0, 9.63, 9.3, 8.9)
     assert (wrong.exchanged[0].first, wrong.exchanged[0].second) == pair
     assert wrong.exchanged[0].gain > wrong.margin
     there = next(e.gain for e in right.exchanges if (e.first, e.second) == pair)
     # the same two fits, only the question is turned round
     assert wrong.exchanged[0].gain == pytest.approx(-there, abs=1.0)
+
+
+def test_three_files_in_a_circle_are_put_right(sound: Any) -> None:
+    curves, prior, _ = sound
+    moved = [replace(c, energy_kev=curves[k].energy_kev) for c, k in zip(curves, (1, 2, 0, 3), strict=True)]
+    found = judge(moved, prior)
+    assert found.exchanged
+    assert found.best_kev == (16.0, 9.63, 9.3, 8.9)
+    assert found.mixed_up == (0, 1, 2)
 
 
 def test_curves_of_one_contrast_cannot_be_told_apart() -> None:

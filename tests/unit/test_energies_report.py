@@ -117,6 +117,16 @@ def test_exchanged_files_are_named_first_with_what_fits_nearly_as_well() -> None
     assert [w["code"] for w in warnings(c)] == ["energies_exchanged"]
 
 
+def test_more_than_two_files_are_put_in_their_best_order() -> None:
+    c = consistency(exchanges=SWAPPED, best_kev=(9.63, 9.3, 16.0))
+    assert c.mixed_up == (0, 1, 2)
+    (found, *_) = findings(c)
+    assert "The energies of 3 files look MIXED UP" in found.text
+    assert "run_0.dat as 9.63 keV, run_1.dat as 9.3 keV, run_2.dat as 16 keV" in found.text
+    assert energies_summary(c)["best_kev"] == [9.63, 9.3, 16.0]
+    assert "look EXCHANGED" in findings(consistency(exchanges=SWAPPED, best_kev=(9.3, 9.63, 16.0)))[0].text
+
+
 def test_each_fault_has_its_warning() -> None:
     other = (OtherLabel(row=1, energy_kev=9.66, gain=40.0),)
     assert [w["code"] for w in warnings(consistency(others=other))] == ["energy_label"]
@@ -157,13 +167,14 @@ def test_stored_result_comes_back(tmp_path: Path) -> None:
 
 def test_section_shows_verdicts_and_marks_doubts(tmp_path: Path) -> None:
     rows = (row(0), row(1, p=1e-5, z=-4.2), row(2))
-    run = folder(consistency(rows=rows, exchanges=SWAPPED), tmp_path)
+    run = folder(consistency(rows=rows, exchanges=SWAPPED, best_kev=(9.3, 9.63, 16.0)), tmp_path)
     with style():
         svg = draw(run)
     assert svg is not None
     assert svg.count("keV") >= 3
     html = energies_html(run, {"energies": svg})
     assert "<b>These look exchanged: 16 and 9.63 keV (χ² +62) and 16 and 9.3 keV (χ² +70).</b>" in html
+    assert "The fit is best with run_0.dat as 9.3 keV and run_2.dat as 16 keV." in html
     assert "<b>−4.2</b>" in html
     assert "<b>0.000010</b>" in html or "<b>1.0 × 10⁻⁵</b>" in html
     assert "Could not be seen either way: 9.63 and 9.3 keV" in energies_html(folder(consistency(), tmp_path), {})

@@ -185,6 +185,7 @@ class EnergyConsistency(Domain):
     rows : one per curve, in the order of the curves
     scales : None where every curve has a free scale, or there is one curve
     exchanges : every pair
+    best_kev : where a pair looks exchanged, the energies that fit best, one exchange after the other; else empty
     margin : gain that is asked for before two files are called exchanged, and as much against before they are called right
     others : curves that fit better with another energy by more than ``label_margin``, best first
     label_margin : gain that is asked for there
@@ -195,6 +196,7 @@ class EnergyConsistency(Domain):
     rows: tuple[EnergyRow, ...]
     scales: ScaleTest | None
     exchanges: tuple[Exchange, ...]
+    best_kev: tuple[float, ...] = ()
     margin: float
     others: tuple[OtherLabel, ...]
     label_margin: float
@@ -212,6 +214,12 @@ class EnergyConsistency(Domain):
         """Pairs that look exchanged, the likeliest first; several when they exclude one another."""
         found = [e for e in self.exchanges if e.verdict == "exchanged"]
         return tuple(sorted(found, key=lambda e: -e.gain))
+
+    @property
+    def mixed_up(self) -> tuple[int, ...]:
+        """Rows whose energy is another in the order that fits best."""
+        pairs = zip(self.rows, self.best_kev, strict=False)
+        return tuple(i for i, (r, best) in enumerate(pairs) if abs(r.energy_kev - best) > 1e-9)
 
     @property
     def unseen(self) -> tuple[Exchange, ...]:

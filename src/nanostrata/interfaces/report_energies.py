@@ -98,6 +98,14 @@ def _exchanges(found: Mapping[str, Any]) -> str:
         said.append(f"Right as labelled, by more than that: {join_words(kinds['as labelled'])}.")
     if kinds["cannot be told"]:
         said.append(f"<b>Could not be seen either way: {join_words(kinds['cannot be told'])}.</b>")
+    best, rows = found.get("best_kev") or [], found.get("per_energy") or []
+    if len(best) == len(rows) and kinds["exchanged"]:
+        order = [
+            f"{escape(str(r.get('file') or r.get('label')))} as {as_float(e):g} keV"
+            for r, e in zip(rows, best, strict=True)
+            if abs(as_float(r.get("energy_kev")) - as_float(e)) > 1e-9
+        ]
+        said.append(f"The fit is best with {join_words(order)}.")
     others = [o for o in found.get("other_labels") or [] if isinstance(o, Mapping)]
     said += [
         f"<b>{escape(str(o.get('file') or o.get('label')))} fits better as {as_float(o.get('energy_kev')):.5g} keV, by χ² "

@@ -186,15 +186,45 @@ def try_exchanges(
     return tuple(out), limit
 
 
+def best_order(
+    energies: Energies, posterior: Posterior, given: Fitted, dof: int, exchanges: Sequence[Exchange]
+) -> tuple[float, ...]:
+    """Energies that fit best: the likeliest exchange first, then again as long as a pair looks exchanged.
+
+    Returns
+    -------
+    one energy per curve; empty when no pair looks exchanged
+    """
+    order = energies.given_kev
+    seen = {order}
+    while called := [e for e in exchanges if e.verdict == "exchanged"]:
+        best = max(called, key=lambda e: e.gain)
+        moved = list(order)
+        moved[best.first], moved[best.second] = moved[best.second], moved[best.first]
+        if tuple(moved) in seen:
+            break
+        order = tuple(moved)
+        seen.add(order)
+        curves = tuple(replace(c, energy_kev=e) for c, e in zip(energies.curves, order, strict=True))
+        energies = replace(energies, curves=curves)
+        posterior = energies.relabelled(posterior, order)
+        given = refit(posterior, [given.theta, *_fresh(posterior)])
+        exchanges, _ = try_exchanges(energies, posterior, given, dof)
+    return order if len(seen) > 1 else ()
+
+
+def _fresh(posterior: Posterior) -> list[FloatArray]:
+    """A homogeneous start: the profile that wrong energies ask for may be far from that of the right ones."""
+    mean = 0.5 if posterior.composition is None else posterior.composition.mean
+    return [solve_linear(posterior, posterior.start(p)) for p in posterior.family.starts(mean)[:1]]
+
+
 def _exchanged(energies: Energies, posterior: Posterior, given: Fitted, pair: tuple[int, int]) -> Fitted:
     moved = list(energies.given_kev)
     a, b = pair
     moved[a], moved[b] = moved[b], moved[a]
     other = energies.relabelled(posterior, moved)
-    # the profile that the wrong energies ask for may be far from that of the right ones
-    mean = 0.5 if posterior.composition is None else posterior.composition.mean
-    fresh = [solve_linear(other, other.start(p)) for p in other.family.starts(mean)[:1]]
-    return refit(other, [given.theta, *fresh])
+    return refit(other, [given.theta, *_fresh(other)])
 
 
 def try_labels(
@@ -202,7 +232,7 @@ def try_labels(
 ) -> tuple[tuple[OtherLabel, ...], float, float]:
     """Try other energies for one curve at a time.
 
-    A step of Gauss and Newton from the best point tells what a refit could gain at most; only what promises enough is refitted.
+    A step of Gauss and Newton from the best point tells about what a refit could gain; only what promises enough is refitted.
 
     Returns
     -------

@@ -59,6 +59,17 @@ def _exchanged(c: EnergyConsistency) -> list[Finding]:
     if not c.exchanged:
         return []
     best, *rest = c.exchanged
+    if len(c.mixed_up) > 2:
+        order = ", ".join(f"{c.rows[i].file or c.rows[i].label} as {c.best_kev[i]:g} keV" for i in c.mixed_up)
+        return [
+            Finding(
+                text=f"The energies of {len(c.mixed_up)} files look MIXED UP: the fit is best with {order}; the exchange of "
+                f"{_pair(c, best)} alone gains chi2 {best.gain:.0f} (asked for: {c.margin:.0f}). Every other number of this page rests on the "
+                "energies as given.",
+                grade="moderate", numbers={"asaxs.consistency.exchanged[0].gain": best.gain, "margin": c.margin},
+                improve="look at the beamline's log, put the energies right and run again",
+            )
+        ]  # fmt: skip
     near = [e for e in rest if best.gain - e.gain < c.margin]
     also = f" Nearly as well fits an exchange of {' or of '.join(_pair(c, e) for e in near)}." if near else ""
     return [

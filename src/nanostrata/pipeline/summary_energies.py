@@ -20,6 +20,7 @@ def energies_summary(c: EnergyConsistency) -> dict[str, Any]:
     per_energy : label, file, energy_kev; scale, scale_sigma, scale_z; constant, constant_sigma, constant_share;
         left_out_chi2_reduced, p, left_out_sigma_factor, left_out_spread; first_minimum_inv_nm
     exchanges : every pair with its gain in chi2 and verdict; exchanged : those that look exchanged, the likeliest first
+    best_kev : where a pair looks exchanged, the energy of each curve that fits best
     margin : gain that is asked for
     other_labels, label_margin, label_reach_kev : curves that fit better with another energy
     energy_shift_ev : common shift of the energies as the curves alone have it, with intervals from the profile of chi2
@@ -35,6 +36,7 @@ def energies_summary(c: EnergyConsistency) -> dict[str, Any]:
         "per_energy": [_row(r) for r in c.rows],
         "exchanges": [_exchange(c, e) for e in c.exchanges],
         "exchanged": [_exchange(c, e) for e in c.exchanged],
+        "best_kev": list(c.best_kev),
         "margin": c.margin,
         "other_labels": [
             {"label": c.rows[o.row].label, "file": c.rows[o.row].file, "energy_kev": o.energy_kev, "gain": o.gain} for o in c.others

@@ -19,6 +19,7 @@ from nanostrata.models.density import SolidSolution
 from nanostrata.models.energy_consistency import (
     Energies,
     Fitted,
+    best_order,
     draw_locally,
     refit,
     try_exchanges,
@@ -123,7 +124,8 @@ def judge_energies(
         for c, s, m, o in zip(curves, per_curve, minima, left_out, strict=True)
     ]  # fmt: skip
     return EnergyConsistency(
-        rows=tuple(rows), scales=scales, exchanges=exchanges, margin=margin, others=others, label_margin=label_margin,
+        rows=tuple(rows), scales=scales, exchanges=exchanges,
+        best_kev=best_order(energies, posterior, given, dof, exchanges), margin=margin, others=others, label_margin=label_margin,
         label_reach_kev=reach, shift=try_shifts(energies, posterior, given, dof) if several else None,
     )  # fmt: skip
 
