@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +23,7 @@ from nanostrata.models.explore import draw, laplace_covariance, local_maxima
 from nanostrata.models.families import Shells, make_family
 from nanostrata.models.graded_particle import GradedParticle, SizeRange, prepare
 from nanostrata.models.nodes import with_nodes
-from nanostrata.models.posterior import Posterior
+from nanostrata.models.posterior import SHAPE_DEGREE, Posterior
 from nanostrata.pipeline.run import run_project
 from nanostrata.pipeline.simulate_run import simulate_run
 from nanostrata.stages.fit_profile import fit_profile
@@ -83,7 +84,7 @@ def sample_from_prior(
     e = particle.evaluate(x, size, (density[0], density[1]), contrast=contrast)
     ideal = 1e-9 * (e.value + e.laue)
     u = 2.0 * (q - q[0]) / (q[-1] - q[0]) - 1.0
-    modes = np.polynomial.legendre.legvander(u, 4)[:, 1:] @ (shape_error * rng.standard_normal(4))
+    modes = np.polynomial.legendre.legvander(u, SHAPE_DEGREE)[:, 1:] @ (shape_error * rng.standard_normal(SHAPE_DEGREE))
     measured = []
     for i, c in enumerate(curves):
         part = ideal[particle.curve_index == i]
@@ -216,10 +217,13 @@ def from_atoms(seed: int) -> dict[str, Any]:
     truth_at = lines.index("[truth]")
     for i in range(truth_at, len(lines)):
         lines[i] = drawn.get(lines[i].split("=")[0].strip(), lines[i])
-    with TemporaryDirectory() as folder:
+    kept_at = os.environ.get("NANOSTRATA_RECOVERY")
+    with TemporaryDirectory() if kept_at is None else nullcontext(f"{kept_at}/atoms/{seed}") as folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
         project = Path(folder) / "truth.toml"
         project.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        simulate_run(project, Path(folder) / "data", seed=seed)
+        if not (Path(folder) / "data" / "truth.json").exists():
+            simulate_run(project, Path(folder) / "data", seed=seed)
         summary = run_project(
             Path(folder) / "data" / "project.toml",
             out=Path(folder) / "run",

@@ -25,7 +25,7 @@ def build(shape: str, kind: str, engine: str, profile: str = "shells") -> Poster
 def somewhere(p: Posterior) -> np.ndarray:
     rng = np.random.default_rng(5)
     theta = p.start(np.linspace(0.1, 0.8, len(p.family.names)))
-    theta[-len(p.templates) - 4 :] += 0.01 * rng.standard_normal(len(p.templates) + 4)
+    theta[-len(p.templates) - 8 :] += 0.01 * rng.standard_normal(len(p.templates) + 8)
     if p.particle.shape != "sphere":
         theta[p.names.index("aspect_ratio")] = 1.2
     return theta

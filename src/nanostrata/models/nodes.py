@@ -45,6 +45,7 @@ def prepare_nodes(
     sigma: FloatArray,
     particle: GradedParticle,
     prepare: Callable[[Sequence[ScatteringCurve]], GradedParticle],
+    degree: int = 0,
 ) -> GradedParticle | None:
     """Return the particle at common nodes, as few as carry every curve to ``ACCURACY``; None where that saves nothing.
 
@@ -55,12 +56,13 @@ def prepare_nodes(
     curves : in the order of ``particle``
     sigma : (p,) of all points
     prepare : makes the particle for other curves, all else being equal
+    degree : of the smooth deviations that multiply the model; they ask for some more nodes
     """
     low, high = min(c.q_inv_nm[0] for c in curves), max(c.q_inv_nm[-1] for c in curves)
     points = max(len(c) for c in curves)
     s = particle.sizes
     # half waves of the largest particle's diameter over the range, and some for the fall-off
-    count = int(np.ceil((high - low) * (s.mean_high + 3.0 * s.std_high) / np.pi)) + 12
+    count = int(np.ceil((high - low) * (s.mean_high + 3.0 * s.std_high) / np.pi)) + 12 + (degree + 1) // 2
     data = np.concatenate([c.intensity for c in curves])
     while count < min(points, _MOST):
         nodes = chebyshev_nodes(float(low), float(high), count)
@@ -77,7 +79,10 @@ def with_nodes(
     prepare: Callable[[Sequence[ScatteringCurve]], GradedParticle],
 ) -> Posterior:
     """Return the posterior with the nodes that carry it; the parameters are those of :func:`prepare_nodes`."""
-    return replace(posterior, nodes=prepare_nodes(curves, posterior.sigma, posterior.particle, prepare))
+    return replace(
+        posterior,
+        nodes=prepare_nodes(curves, posterior.sigma, posterior.particle, prepare, posterior.shape_modes.shape[1]),
+    )
 
 
 def _on(curve: ScatteringCurve, nodes: FloatArray) -> ScatteringCurve:

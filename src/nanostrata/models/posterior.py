@@ -11,7 +11,7 @@ from nanostrata.domain.base import FloatArray
 from nanostrata.models.families import ProfileFamily
 from nanostrata.models.graded_particle import ASPECT_BOUNDS, Evaluation, GradedParticle
 
-SHAPE_DEGREE = 4
+SHAPE_DEGREE = 8
 """Number of smooth deviations of real particles from the ideal body, common to all curves, unless said otherwise."""
 
 

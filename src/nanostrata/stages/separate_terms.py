@@ -158,7 +158,7 @@ def _too_uncertain(
         f"the energies cannot separate the terms at these errors: with condition numbers of {condition.min():.0f} to "
         f"{condition.max():.0f}, {100 * np.median(errors):.2g} % per point (median) and scales known to "
         f"{100 * scales.max():.2g} %, I_RR of a particle of the end member richest in {element} would be known to "
-        f"+-{100 * resolution:.0f} % from all points together, at most {100 * LARGEST_RESOLUTION:.0f} % is taken. "
+        f"±{100 * resolution:.0f} % from all points together (at most {100 * LARGEST_RESOLUTION:.0f} % is accepted). "
         f"{_listed(element, energies, factors)}; measure longer, fix the scales better, or add energies at which the "
         "factors differ more"
     )

@@ -29,6 +29,10 @@ PROJECTION_SIGMA = 0.05
 _MOST_Q = 400
 
 
+FORM_DEGREE = 4
+"""Number of smooth deviations of the sample from the built particles: both are made of atoms, so fewer than in the fit."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
     """Curves of the ensemble and how far a few particles may be off.
@@ -258,7 +262,7 @@ def _corrections(
             values[here] = t.values
             fixed += t.mean * values
             out.append((f"{t.name.rsplit('_', 1)[0]} of {c.label}", t.sd * values))
-    for j, mode in enumerate(shape_modes(q, known.shape_degree if known.shape_error > 0 else 0).T):
+    for j, mode in enumerate(shape_modes(q, FORM_DEGREE if known.shape_error > 0 else 0).T):
         out.append((f"shape error {j + 1}", known.shape_error * form * mode))
     out += [(f"particle {j + 1}", scale * pattern) for j, pattern in enumerate(p.patterns.T)]
     if not out:
