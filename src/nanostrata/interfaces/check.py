@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nanostrata.interfaces import console
+from nanostrata.pipeline.check_factors import TableSpread, factor_picture
 from nanostrata.pipeline.check_run import CheckReport, inspect_project
 
 __all__ = ["check_project", "report_json"]
@@ -19,7 +20,7 @@ def check_project(project: Path, *, out: Path | None = None, as_json: bool = Fal
     Parameters
     ----------
     project : the project file
-    out : folder for ``check.html`` and ``check_curves.svg``; nothing is written without it
+    out : folder for ``check.html``, ``check_curves.svg`` and ``check_factors.svg``; nothing is written without it
     as_json : print JSON on stdout, nothing else
 
     Returns
@@ -52,6 +53,8 @@ def _show(report: CheckReport) -> None:
             console.show_table(columns, rows, title=title)
         for note in _notes(report):
             console.say(f"note: {note}")
+        for row in report.spread:
+            console.say(f"tables: {row.text}")
 
 
 def report_json(report: CheckReport) -> dict[str, Any]:
@@ -63,12 +66,25 @@ def report_json(report: CheckReport) -> dict[str, Any]:
         "inputs": [dataclasses.asdict(f) for f in report.files],
         "factors": [_plain(dataclasses.asdict(f)) for f in report.factors],
         "contrast": [_plain(dataclasses.asdict(c)) for c in report.contrasts],
+        "table_spread": [_spread_json(s) for s in report.spread],
         "first_minimum": [dataclasses.asdict(m) for m in report.minima],
         "tem": None if report.sizes is None else {"mean_nm": report.sizes.mean_nm, "std_nm": report.sizes.std_nm},
         "edx_mean_shell_fraction": report.mean_x,
         "notes": list(report.notes),
         "warnings": [{"code": c, "message": m, "stage": "read"} for c, m in report.warnings],
         "problems": list(report.problems),
+    }
+
+
+def _spread_json(s: TableSpread) -> dict[str, Any]:
+    return {
+        "energy_kev": s.energy_kev,
+        "element": s.element,
+        "f_prime": {name: value for name, value, _ in s.f_prime},
+        "f_prime_sigma": {name: sigma for name, _, sigma in s.f_prime if sigma is not None},
+        "shell_minus_core_e_nm3": dict(zip((name for name, _, _ in s.f_prime), s.step, strict=False)),
+        "left_out": dict(s.left_out),
+        "text": s.text,
     }
 
 
@@ -139,7 +155,7 @@ def _factor_table(report: CheckReport) -> tuple[str, list[str], list[list[str]]]
     if asaxs is None:
         return "", [], []
     used = (
-        asaxs.factors if isinstance(asaxs.factors, str) else f"{asaxs.factors.file} is used for its element, chantler"
+        asaxs.factors if isinstance(asaxs.factors, str) else f"{asaxs.factors.name} is used for its element, chantler"
     )
     names = ["chantler", "cromer_liberman"]
     if any(f.measured is not None for f in report.factors):
@@ -198,6 +214,26 @@ def _beside(file: str, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else file
 
 
+def _factor_block(report: CheckReport, out: Path) -> list[tuple[str, str]]:
+    """Write ``check_factors.svg``; return its part of the page, with a sentence for each energy."""
+    import base64
+
+    from nanostrata.interfaces.figures_factors import draw_factors
+    from nanostrata.io.text_out import write_text
+
+    assert report.recipe is not None
+    curves = factor_picture(report.recipe, [s.energy_kev for s in report.spread])
+    if curves is None:
+        return []
+    svg = draw_factors(curves)
+    write_text(out / "check_factors.svg", svg)
+    source = base64.b64encode(svg.encode()).decode("ascii")
+    alt = f"f', f'' of {curves.element} and the excess electron densities against photon energy, for {', '.join(curves.names)}"
+    figure = f'<figure class="wide"><img src="data:image/svg+xml;base64,{source}" alt="{escape(alt)}"></figure>'
+    said = "".join(f"<li>{escape(s.text)}</li>" for s in report.spread)
+    return [("Factors through the edge", f"{figure}<ul>{said}</ul>")]
+
+
 def _write_page(report: CheckReport, out: Path) -> Path:
     """Write ``check.html`` (one file that loads nothing) and its picture."""
     import base64
@@ -223,6 +259,7 @@ def _write_page(report: CheckReport, out: Path) -> Path:
         blocks.append(
             ("Curves", f'<figure class="wide"><img src="data:image/svg+xml;base64,{source}" alt="{alt}"></figure>')
         )
+    blocks += _factor_block(report, out)
     for title, columns, rows in _tables(report):
         cells = [[escape(c) for c in row] for row in rows]
         blocks.append((title, html_table([escape(c) for c in columns], cells)))

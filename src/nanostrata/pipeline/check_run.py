@@ -13,6 +13,7 @@ from nanostrata.domain import Origin, ScatteringCurve, SizeDistribution
 from nanostrata.errors import DataError, NanostrataError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline import gather
+from nanostrata.pipeline.check_factors import TableSpread, table_spread
 from nanostrata.pipeline.propose import energy_from_name
 from nanostrata.pipeline.recipe import Recipe, read_recipe
 from nanostrata.pipeline.usable import curve_energies, unusable
@@ -87,6 +88,7 @@ class CheckReport:
     files: tuple[FileRow, ...] = ()
     factors: tuple[FactorRow, ...] = ()
     contrasts: tuple[ContrastRow, ...] = ()
+    spread: tuple[TableSpread, ...] = ()
     minima: tuple[MinimumRow, ...] = ()
     curves: tuple[ScatteringCurve, ...] = ()
     sizes: SizeDistribution | None = None
@@ -123,12 +125,18 @@ def inspect_project(path: Path) -> CheckReport:
     energies = curve_energies(recipe, curves)[0] if recipe.asaxs is not None else []
     factors, contrasts = _physics(recipe, solid, energies)
     minima, seen = _look_at(recipe, curves)
-    warnings = [*_about_energies(recipe, energies), *seen, *_against_tem(recipe, minima, sizes)]
+    warnings = [
+        *_about_energies(recipe, energies),
+        *_about_factors(recipe),
+        *seen,
+        *_against_tem(recipe, minima, sizes),
+    ]
     return CheckReport(
         recipe=recipe,
         files=(*(_curve_row(_role(recipe), c) for c in curves), *_other_rows(saxs, measured, sizes, composition)),
         factors=factors,
         contrasts=contrasts,
+        spread=_spread(recipe, solid, energies),
         minima=minima,
         curves=tuple(curves),
         sizes=sizes,
@@ -218,6 +226,16 @@ def _physics(
     return factors, tuple(contrasts)
 
 
+def _spread(recipe: Recipe, solid: SolidSolution | None, energies: Sequence[float]) -> tuple[TableSpread, ...]:
+    """How far the tables are apart at each energy."""
+    if recipe.asaxs is None or solid is None or not energies:
+        return ()
+    try:
+        return table_spread(recipe, solid, gather.factor_tables(recipe)[0], energies)
+    except NanostrataError:
+        return ()  # what is wrong with the file of factors is among the problems
+
+
 def _about_energies(recipe: Recipe, energies: Sequence[float]) -> list[tuple[str, str]]:
     """Warn of energies that cannot tell much, and of those that a file name contradicts."""
     if recipe.asaxs is None or not energies:
@@ -244,6 +262,15 @@ def _about_energies(recipe: Recipe, energies: Sequence[float]) -> list[tuple[str
             )
             warnings.append(("far_from_edge", text))
     return warnings
+
+
+def _about_factors(recipe: Recipe) -> list[tuple[str, str]]:
+    from nanostrata.pipeline.factor_sources import factor_warnings
+
+    try:
+        return factor_warnings(recipe)
+    except DataError:
+        return []  # the scan is among the problems
 
 
 def _look_at(recipe: Recipe, curves: Sequence[ScatteringCurve]) -> tuple[tuple[MinimumRow, ...], list[tuple[str, str]]]:

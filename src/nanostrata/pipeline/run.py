@@ -18,6 +18,7 @@ from nanostrata.domain.fit import ProfileFit
 from nanostrata.domain.mismatch import Mismatch
 from nanostrata.domain.particle import ParticleDraws
 from nanostrata.domain.separation import SeparationResult
+from nanostrata.domain.table_changes import TableChanges
 from nanostrata.domain.verification import Verification
 from nanostrata.errors import PhysicsError, RecipeError
 from nanostrata.models.density import SolidSolution
@@ -60,6 +61,7 @@ class Reconstruction:
     mismatch: Mismatch | None
     energies: EnergyConsistency | None
     separation: SeparationResult | None
+    tables: TableChanges | None
     findings: tuple[Finding, ...]
     seed: int
     preset: str
@@ -108,7 +110,7 @@ def reconstruct(
     """
     import numpy as np
 
-    from nanostrata.pipeline import atoms_run, derived_run, energies_run, gather, separation_run
+    from nanostrata.pipeline import atoms_run, derived_run, energies_run, gather, separation_run, tables_run
     from nanostrata.pipeline.known import prior_knowledge, stated_or_guessed_sizes
 
     last = max((STAGES.index(s) for s in only), default=len(STAGES) - 1)
@@ -123,6 +125,7 @@ def reconstruct(
     mismatch: Mismatch | None = None
     energies: EnergyConsistency | None = None
     separation: SeparationResult | None = None
+    tables: TableChanges | None = None
     findings: tuple[Finding, ...] = ()
     if last >= STAGES.index("profile"):
         if recipe.contrasts is not None:
@@ -151,6 +154,7 @@ def reconstruct(
                 "energies", lambda: energies_run.consistency(recipe, inputs, solid, sizes, fit, seed, progress)
             )
             separation = step("separation", lambda: separation_run.separation(recipe, inputs, solid, fit))
+            tables = step("tables", lambda: tables_run.table_changes(recipe, inputs, solid, sizes, fit, progress))
         if fit is not None and particle is not None and solid is not None and solid.shell is not None:
             mismatch = derived_run.mismatch(recipe, solid, fit, particle)
             if recipe.growth is not None and recipe.growth.time_s is not None and sizes is not None:
@@ -162,11 +166,13 @@ def reconstruct(
         if energies is not None:
             findings += energies_run.findings(energies)
         findings += separation_run.findings(separation)
+        if fit is not None:
+            findings += tables_run.findings(tables, fit)
         findings += derived_run.findings(recipe, verification, diffusion, mismatch)
     return Reconstruction(
         recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,
         ensemble=ensemble, verification=verification, diffusion=diffusion, mismatch=mismatch,
-        energies=energies, separation=separation, findings=findings, seed=seed, preset=preset,
+        energies=energies, separation=separation, tables=tables, findings=findings, seed=seed, preset=preset,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from nanostrata.pipeline.summary_diffusion import diffusion_summary
 from nanostrata.pipeline.summary_energies import energies_summary
 from nanostrata.pipeline.summary_mismatch import mismatch_summary
 from nanostrata.pipeline.summary_resolution import resolution_summary
+from nanostrata.pipeline.tables_run import summary_of
 
 
 def summarise(r: Reconstruction) -> dict[str, Any]:
@@ -71,6 +72,8 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         out["diffusion"] = diffusion_summary(r.diffusion)
     if r.separation is not None:
         out["separation"] = separation_summary(r.separation)
+    if r.tables is not None:
+        out["profile"] |= summary_of(r.tables)
     if r.energies is not None:
         out["asaxs"]["consistency"] = energies_summary(r.energies)
         warnings += energy_warnings(r.energies)

@@ -16,6 +16,7 @@ from nanostrata.pipeline.derived_run import write_derived
 from nanostrata.pipeline.energies_run import write_energies
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import write_separation
+from nanostrata.pipeline.tables_run import write_tables
 from nanostrata.pipeline.summary import summarise
 from nanostrata.pipeline.summary_resolution import write_resolution
 from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification
@@ -65,6 +66,8 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
         write_derived(folder, r.solid, r.fit, r.diffusion, r.mismatch, truth)
     if r.separation is not None:
         write_separation(folder, r.separation)
+    if r.tables is not None:
+        write_tables(folder, r.tables)
     if r.energies is not None:
         write_energies(folder, r.inputs, r.energies)
     if r.fit is not None:
