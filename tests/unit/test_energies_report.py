@@ -115,6 +115,14 @@ def test_exchanged_files_are_named_first_with_what_fits_nearly_as_well() -> None
     clear = (replace(SWAPPED[0], gain=20.0), *SWAPPED[1:])
     assert findings(consistency(exchanges=clear))[0].grade == "strong"
     assert [w["code"] for w in warnings(c)] == ["energies_exchanged"]
+    small = replace(consistency().scales, verdict="stated too small")  # type: ignore[type-var]
+    consequence = consistency(exchanges=SWAPPED, rows=(row(0), row(1, p=1e-9), row(2)), scales=small)
+    assert len(findings(consequence)) == 1
+    assert [w["code"] for w in warnings(consequence)] == [
+        "energies_exchanged",
+        "energy_not_predicted",
+        "scale_uncertainty",
+    ]
 
 
 def test_more_than_two_files_are_put_in_their_best_order() -> None:

@@ -46,7 +46,9 @@ def findings(c: EnergyConsistency) -> tuple[Finding, ...]:
     """Return the sentences of the first page; none with a single curve."""
     if len(c.rows) < 2:
         return ()
-    wrong = [*_exchanged(c), *_mislabelled(c), *_unpredicted(c)]
+    if c.exchanged:
+        return tuple(_exchanged(c))  # wrong scales and curves that are not predicted follow from it
+    wrong = [*_mislabelled(c), *_unpredicted(c)]
     out = wrong or [_together(c)]
     return (*out, *_scales(c.scales))
 

@@ -164,7 +164,9 @@ def reconstruct(
                 )
         findings = _explain(recipe, inputs, fit, contrasts, particle, sizes)
         if energies is not None:
-            findings += energies_run.findings(energies)
+            told = energies_run.findings(energies)
+            # with wrong energies nothing else on the page holds: first
+            findings = (*told, *findings) if energies.exchanged or energies.others else (*findings, *told)
         findings += separation_run.findings(separation)
         if fit is not None:
             findings += tables_run.findings(tables, fit)
