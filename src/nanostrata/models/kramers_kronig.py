@@ -15,7 +15,15 @@ from nanostrata.tables.chantler import gaps_kev, points
 from nanostrata.tables.edges import edges_kev
 from nanostrata.tables.factors import FactorTable
 
-__all__ = ["EdgeFactors", "edge_factors", "kramers_kronig", "kramers_kronig_matrix", "sharp_f_double_prime"]
+__all__ = [
+    "EdgeFactors",
+    "chantler_edge",
+    "edge_factors",
+    "kramers_kronig",
+    "kramers_kronig_matrix",
+    "measured_edge_ev",
+    "table_f_double_prime",
+]
 
 REACH = (0.6, 1.7)
 """Range of the result in units of the edge: outside the scan f'' is the table's, f' feels the measured edge."""
@@ -26,10 +34,17 @@ SEARCH_EV = 50.0
 LARGEST_NOISE = 0.3
 """Scatter of one point of f'' in electrons, a tenth of a K edge: in more noise no edge is found for certain."""
 
-_CLEAR_EV = 15.0
-"""Nearer to its edge a table's f' is not used: Chantler's is off by 0.1 to 0.3 there (its integral missed the step)."""
+_EDGE_POINTS, _LARGEST_MISFIT = 5, 0.01
+"""Chantler's points on either side through which his edge is read, and how far off they may lie, in steps."""
+
+_CLEAR_EV = 2.0
+"""Nearer to its step Cromer and Liberman's f' is not used: a pole is cancelled there."""
+
+_POINTWISE = 0.04
+"""Share of the edge's energy within which Chantler's f' is taken at his own points only: a spline misses the cusp."""
 
 _HALF_STEP_EV = 0.01
+_OUTER_NODES = 120
 _TAPER = 0.1
 """Share of the scan at either end over which the measured f'' turns into the table's."""
 
@@ -89,10 +104,10 @@ def kramers_kronig(nodes_ev: ArrayLike, f_double_prime: ArrayLike, at_ev: ArrayL
 
 @lru_cache(maxsize=32)
 def _table_edge_ev(table: str, element: str, shell: str) -> float:
-    """Energy at which the table itself steps: Cromer and Liberman's edges lie up to some eV beside XrayDB's."""
+    """Energy at which the table itself steps, some tenths of an eV beside the listed edge."""
     edge = 1e3 * dict(edges_kev(element))[shell]
     if table == "chantler":
-        return edge
+        return chantler_edge(element, shell)[0]
     source = FactorTable(name=table, table=table)
     grid = edge * np.linspace(0.995, 1.005, 401)
     values = np.array([source.f_double_prime(element, e * 1e-3) for e in grid])
@@ -104,8 +119,58 @@ def _table_edge_ev(table: str, element: str, shell: str) -> float:
     return float(0.5 * (low + high))
 
 
-def sharp_f_double_prime(table: FactorTable, element: str, shell: str, energy_ev: ArrayLike) -> FloatArray:
-    """Return the table's f'' with its edge as a step: between the points that enclose it each side goes on as a power.
+@lru_cache(maxsize=32)
+def chantler_edge(element: str, shell: str) -> tuple[float, float, FloatArray, tuple[float, float]]:
+    r"""Return position, half width, line coefficients and range (eV) of the rounded step in Chantler's f''.
+
+    .. math:: f''(E) = a + b d + (J + j d) (1/2 + \arctan((E - E_0)/w)/\pi), \quad d = (E - E_0) / 100 eV
+
+    His f'' carries the life time of the hole. The points next to an edge are too sparse to interpolate that, but they
+    lie on this curve to some 1e-5 electrons (zinc), so it can be read off them.
+
+    Raises
+    ------
+    PhysicsError
+        When the points beside the edge do not lie on such a step.
+    """
+    from scipy.optimize import least_squares
+
+    listed = 1e3 * dict(edges_kev(element))[shell]
+    low, high = next((1e3 * a, 1e3 * b) for name, a, b in gaps_kev(element) if name == shell)
+    grid, _, values = points(element)
+    above = int(np.searchsorted(grid, high - 1e-6))
+    window = slice(above - _EDGE_POINTS, above + _EDGE_POINTS)
+    e, f2 = grid[window], values[window]
+
+    def linear(shape: FloatArray) -> tuple[FloatArray, FloatArray]:
+        columns = _rounded(e, listed + shape[0], abs(shape[1]))
+        return columns, np.asarray(np.linalg.lstsq(columns, f2, rcond=None)[0], dtype=np.float64)
+
+    def residual(shape: FloatArray) -> FloatArray:
+        columns, c = linear(shape)
+        return np.asarray(columns @ c - f2)
+
+    found = least_squares(residual, [0.0, 0.3 * (high - low)], x_scale=[1.0, 1.0], xtol=1e-14, ftol=1e-14, gtol=1e-14)
+    off = float(np.max(np.abs(residual(found.x))))
+    if off > _LARGEST_MISFIT * float(np.ptp(f2)):
+        raise PhysicsError(
+            f"Chantler's f'' of {element} is no single step at the {shell} edge ({listed:.1f} eV; off by {off:.2g} electrons); give f' "
+            "and f'' with factors = { file = \"f1f2.dat\" }"
+        )
+    return (
+        listed + float(found.x[0]), abs(float(found.x[1])), linear(found.x)[1], (float(e[0]), float(e[-1])),
+    )  # fmt: skip
+
+
+def _rounded(e: FloatArray, edge: float, width: float) -> FloatArray:
+    """Columns of a line and of a line times a rounded step, (n, 4)."""
+    d = (e - edge) / 100.0
+    step = 0.5 + np.arctan((e - edge) / width) / math.pi
+    return np.column_stack([np.ones_like(e), d, step, d * step])
+
+
+def table_f_double_prime(table: FactorTable, element: str, shell: str, energy_ev: ArrayLike) -> FloatArray:
+    """Return the table's f'', also across its edge: a step (Cromer-Liberman) or a rounded one (Chantler).
 
     Parameters
     ----------
@@ -118,16 +183,10 @@ def sharp_f_double_prime(table: FactorTable, element: str, shell: str, energy_ev
     e = np.asarray(energy_ev, dtype=np.float64)
     plain = FactorTable(name=table.table, table=table.table)
     out = np.array([plain.f_double_prime(element, v * 1e-3) for v in e])
-    if table.table != "chantler":
-        return out
-    edge = _table_edge_ev("chantler", element, shell)
-    low, high = next((1e3 * a, 1e3 * b) for name, a, b in gaps_kev(element) if name == shell)
-    grid, _, values = points(element)
-    above = int(np.searchsorted(grid, high - 1e-6))
-    for side, pair in ((e < edge, (above - 2, above - 1)), (e >= edge, (above, above + 1))):
-        inside = side & (e > low) & (e < high)
-        (a, b), (fa, fb) = grid[list(pair)], values[list(pair)]
-        out[inside] = fa * (e[inside] / a) ** (math.log(fb / fa) / math.log(b / a))
+    if table.table == "chantler":
+        edge, width, c, (low, high) = chantler_edge(element, shell)
+        inside = (e >= low) & (e <= high)
+        out[inside] = _rounded(e[inside], edge, width) @ c
     return out
 
 
@@ -170,8 +229,8 @@ def edge_factors(energy_ev: ArrayLike, mu: ArrayLike, table: FactorTable, elemen
     .. math:: E \mu(E) = a f''_{table}(E) + \sum_k c_k P_k(E) \;\; \text{away from the edge}, \qquad
         f'' = (E\mu - \textstyle\sum_k c_k P_k)/a, \qquad f' = f'_{table} + K[f'' - f''_{table}]
 
-    The scan needs no unit and may carry a smooth background. Within 15 eV of the table's own step f'_table is not used:
-    what is left of it after K of the table's own f'' is smooth, and is interpolated there.
+    The scan needs no unit and may carry a smooth background. What is left of f'_table after K of
+    the table's own f'' is smooth, and is interpolated: no cusp is.
 
     Parameters
     ----------
@@ -204,9 +263,9 @@ def edge_factors(energy_ev: ArrayLike, mu: ArrayLike, table: FactorTable, elemen
     alone = (e > low) & (e < high)  # the scan as far as no other edge of the element comes in
     e, y = e[alone], y[alone]
     edge = measured_edge_ev(e, y / e, listed)
-    nodes = _nodes(e, low, high, table_edge)
-    of_table = sharp_f_double_prime(table, element, shell, nodes)
-    target = of_table[np.searchsorted(nodes, e)]
+    nodes = _nodes(e, low, high, table.table, element, shell)
+    of_table = table_f_double_prime(table, element, shell, nodes)
+    target = np.interp(e, nodes, of_table)
     spectra, noise = [], 0.0
     for off in _OFF_EDGE_EV:
         for kind in _BACKGROUNDS:
@@ -225,9 +284,8 @@ def edge_factors(energy_ev: ArrayLike, mu: ArrayLike, table: FactorTable, elemen
             spectra.append(_blend(nodes, np.interp(nodes, e, (y - background) / height), of_table, e))
     # the two nodes of the table's step carry no result: its f' is infinite there
     kept = np.abs(nodes - table_edge) > 2 * _HALF_STEP_EV
-    matrix = kramers_kronig_matrix(nodes, nodes[kept])
-    matrix[:, [0, -1]] = 0.0  # curves that end in zero; what that adds is the same for the table and cancels
-    rest = _rest(table, element, shell, nodes[kept], matrix @ of_table)
+    matrix = _matrix(nodes, nodes[kept])
+    rest = _rest(table, element, shell, nodes[kept], nodes, of_table)
     f2 = np.array(spectra)
     f_prime = rest + f2 @ matrix.T
     single = np.where((nodes >= e[0]) & (nodes <= e[-1]), noise, 0.0)
@@ -249,14 +307,18 @@ def _reach_ev(element: str, shell: str) -> tuple[float, float]:
     return low, high
 
 
-def _nodes(e: FloatArray, low: float, high: float, table_edge: float) -> FloatArray:
-    """Energies of the scan, of the table's step, and outwards with growing steps."""
-    left = e[0] - np.geomspace(2.0, max(3.0, e[0] - low), 60)
-    right = e[-1] + np.geomspace(2.0, max(3.0, high - e[-1]), 60)
-    step = [table_edge - _HALF_STEP_EV, table_edge + _HALF_STEP_EV]
-    # points of the scan that lie on the step would make pieces of no width
-    near = np.abs(e - table_edge) < 1.5 * _HALF_STEP_EV
-    return np.unique(np.concatenate([left, e, right, [] if near.any() else step]))
+def _nodes(e: FloatArray, low: float, high: float, table: str, element: str, shell: str) -> FloatArray:
+    """Energies of the scan, of the table's own step, and outwards with growing steps."""
+    left = e[0] - np.geomspace(2.0, max(3.0, e[0] - low), _OUTER_NODES)
+    right = e[-1] + np.geomspace(2.0, max(3.0, high - e[-1]), _OUTER_NODES)
+    edge = _table_edge_ev(table, element, shell)
+    if table == "chantler":
+        step = edge + chantler_edge(element, shell)[1] * np.sinh(np.linspace(-4.0, 4.0, 65))
+    else:
+        step = edge + _HALF_STEP_EV * np.array([-1.0, 1.0])
+        # a point of the scan on the step would make a piece of no width
+        e = e[np.abs(e - edge) > 1.5 * _HALF_STEP_EV]
+    return np.unique(np.concatenate([left, e, right, step]))
 
 
 def _match(
@@ -306,10 +368,27 @@ def _blend(nodes: FloatArray, measured: FloatArray, table: FloatArray, e: FloatA
     return np.asarray(table + w * w * (3.0 - 2.0 * w) * (measured - table))
 
 
-def _rest(table: FactorTable, element: str, shell: str, at_ev: FloatArray, own: FloatArray) -> FloatArray:
-    """Return the table's f' less K of its own f'': all other electrons and energies, smooth through the edge."""
+def _rest(
+    table: FactorTable, element: str, shell: str, at_ev: FloatArray, nodes: FloatArray, own: FloatArray
+) -> FloatArray:
+    """Return the table's f' less K of its own f'': all other electrons and energies, smooth but for a small step.
+
+    Near the edge taken at Chantler's own points, which no spline has touched; Cromer and Liberman's f' is computed.
+    """
     plain, edge = FactorTable(name=table.table, table=table.table), _table_edge_ev(table.table, element, shell)
-    gap = next((1e3 * (b - a) for name, a, b in gaps_kev(element) if name == shell), 0.0)
-    clear = np.abs(at_ev - edge) > max(_CLEAR_EV, gap if table.table == "chantler" else 0.0)
-    rest = np.array([plain.f_prime(element, v * 1e-3) for v in at_ev[clear]]) - own[clear]
-    return np.asarray(np.interp(at_ev, at_ev[clear], rest))
+    near = _POINTWISE * edge if table.table == "chantler" else _CLEAR_EV
+    far = nodes[np.abs(nodes - edge) > near]
+    f_prime = [plain.f_prime(element, v * 1e-3) for v in far]
+    grid, values, _ = points(element)
+    inside = np.abs(grid - edge) <= (near if table.table == "chantler" else 0.0)
+    known = np.concatenate([far, grid[inside]])
+    order = np.argsort(known)
+    known, total = known[order], np.concatenate([f_prime, values[inside]])[order]
+    return np.asarray(np.interp(at_ev, known, total - _matrix(nodes, known) @ own))
+
+
+def _matrix(nodes: FloatArray, at: FloatArray) -> FloatArray:
+    """Return K for curves that end in zero: the ends are the same for table and scan, so what they add cancels."""
+    out = kramers_kronig_matrix(nodes, at)
+    out[:, [0, -1]] = 0.0
+    return out
