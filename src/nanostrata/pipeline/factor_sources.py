@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from nanostrata.domain import Origin
+from nanostrata.domain.base import FloatArray
 from nanostrata.errors import DataError, PhysicsError
 from nanostrata.io.absorption import AbsorptionScan, read_absorption
 from nanostrata.models.kramers_kronig import EdgeFactors, edge_factors
 from nanostrata.pipeline.recipe import Recipe
+from nanostrata.pipeline.recipe_curves import FactorFile
 from nanostrata.tables.factors import FactorTable, MeasuredFactors, load_factors
 
 __all__ = ["EDGE_SHIFT_EV", "factor_warnings", "measured", "said_of", "scan_factors", "with_factors_of"]
@@ -22,17 +26,41 @@ _TABLE_NAMES = {"chantler": "Chantler's table", "cromer-liberman": "the table of
 
 
 @lru_cache(maxsize=16)
-def _from_scan(path: Path, sha256: str, edge: str, table: str) -> EdgeFactors:
-    """Factors of one scan against one table; the digest is part of the key, since a file may change."""
+def _from_scan(
+    path: Path, sha256: str, edge: str, table: str, shift_ev: float, uncertainty_ev: float
+) -> tuple[EdgeFactors, FloatArray]:
+    """Factors of one scan against one table, and the error of f' with that of the energies in it.
+
+    The digest is part of the key, since a file may change.
+    """
     scan = read_absorption(path, edge)
     try:
-        return edge_factors(scan.energy_ev, scan.mu, load_factors(table), scan.element, scan.shell)
+        source = load_factors(table)
+        f = edge_factors(scan.energy_ev + shift_ev, scan.mu, source, scan.element, scan.shell)
+        return f, np.hypot(f.sigma_f_prime, energy_error(scan, f, source, shift_ev, uncertainty_ev))
     except PhysicsError as error:
         raise DataError(*(f"{path}: {p}" for p in error.problems)) from None
 
 
-def scan_factors(recipe: Recipe, table: str) -> tuple[AbsorptionScan, EdgeFactors] | None:
-    """Return the absorption scan of a project and its factors against one table; None without a scan.
+def energy_error(
+    scan: AbsorptionScan, f: EdgeFactors, table: FactorTable, shift_ev: float, off_ev: float
+) -> FloatArray:
+    """Standard deviation of f' when the scan's energies are known to ``off_ev``, (n,) electrons.
+
+    The scan is moved to either side and treated again; half of the difference. (The slope of f' would be nearly the same, but 0
+    where f' turns round, and too small far from the edge, where the table's f'' stays in its place.)
+    """
+    if off_ev == 0:
+        return np.zeros(len(f.energy_ev))
+    moved = [
+        edge_factors(scan.energy_ev + shift_ev + d, scan.mu, table, scan.element, scan.shell) for d in (off_ev, -off_ev)
+    ]
+    up, down = (np.interp(f.energy_ev, m.energy_ev, m.f_prime) for m in moved)
+    return np.asarray(0.5 * np.abs(up - down))
+
+
+def scan_factors(recipe: Recipe, table: str) -> tuple[AbsorptionScan, EdgeFactors, FloatArray] | None:
+    """Return the absorption scan of a project, its factors against one table, and the error of f'; None without a scan.
 
     Raises
     ------
@@ -45,7 +73,9 @@ def scan_factors(recipe: Recipe, table: str) -> tuple[AbsorptionScan, EdgeFactor
     assert asaxs.edge is not None
     path = recipe.root / asaxs.factors.absorption
     scan = read_absorption(path, asaxs.edge)
-    return scan, _from_scan(path, scan.origin.sha256, asaxs.edge, table)
+    given = asaxs.factors
+    found = _from_scan(path, scan.origin.sha256, asaxs.edge, table, given.energy_shift_ev, given.energy_uncertainty_ev)
+    return scan, *found
 
 
 def measured(recipe: Recipe, table: str) -> tuple[MeasuredFactors, Origin]:
@@ -69,22 +99,25 @@ def measured(recipe: Recipe, table: str) -> tuple[MeasuredFactors, Origin]:
     found = scan_factors(recipe, table)
     if found is None:
         return read_measured_factors(recipe.root / asaxs.factors.name, asaxs.edge)
-    scan, f = found
-    columns = (f.energy_ev * 1e-3, f.f_prime, f.f_double_prime, f.sigma_f_prime)
+    scan, f, sigma = found
+    columns = (f.energy_ev * 1e-3, f.f_prime, f.f_double_prime, sigma)
     factors = MeasuredFactors(scan.element, *(tuple(c.tolist()) for c in columns))
     o = scan.origin
     return factors, Origin(
         file=o.file, sha256=o.sha256, unit_read=o.unit_read, stage=o.stage, points_read=o.points_read,
-        points_kept=o.points_kept, notes=(_note(scan, f, table),),
+        points_kept=o.points_kept, notes=(_note(scan, f, table, asaxs.factors),),
     )  # fmt: skip
 
 
-def _note(scan: AbsorptionScan, f: EdgeFactors, table: str) -> str:
+def _note(scan: AbsorptionScan, f: EdgeFactors, table: str, given: FactorFile) -> str:
+    shift = given.energy_shift_ev
+    moved = f"; {shift:+g} eV were added to the energies of the scan first" if shift else ""
     return (
         f"f'' of {scan.element} is measured from {f.scan_ev[0]:.1f} to {f.scan_ev[1]:.1f} eV (absorption scan "
         f"{scan.origin.file}, {scan.how}), matched to {_TABLE_NAMES[table]} on both sides of the edge; f' is that table's plus the "
         f"Kramers-Kronig transform of the difference. The scan rises fastest at {f.measured_edge_ev:.1f} eV, the tabulated "
-        f"{scan.element} {scan.shell} edge lies at {f.table_edge_ev:.1f} eV ({f.measured_edge_ev - f.table_edge_ev:+.1f} eV)"
+        f"{scan.element} {scan.shell} edge lies at {f.table_edge_ev:.1f} eV ({f.measured_edge_ev - f.table_edge_ev:+.1f} eV){moved}; "
+        f"its energies are taken as known to {given.energy_uncertainty_ev:g} eV"
     )
 
 
@@ -100,8 +133,8 @@ def said_of(factors: MeasuredFactors, energies_kev: Sequence[float]) -> list[str
     if not rows:
         return []
     return [
-        f"f' of {factors.element} from the scan: {', '.join(rows)} (one standard deviation: noise and the choice of the "
-        "normalisation, not the energy scale nor the sample)"
+        f"f' of {factors.element} from the scan: {', '.join(rows)} (one standard deviation: noise, the choice of the "
+        "normalisation and the energies of the scan; not the quality of the sample)"
     ]
 
 
@@ -116,7 +149,7 @@ def factor_warnings(recipe: Recipe) -> list[tuple[str, str]]:
     found = scan_factors(recipe, "chantler")
     if found is None:
         return []
-    scan, f = found
+    scan, f, _ = found
     shift = f.measured_edge_ev - f.table_edge_ev
     if abs(shift) <= EDGE_SHIFT_EV:
         return []
@@ -127,7 +160,7 @@ def factor_warnings(recipe: Recipe) -> list[tuple[str, str]]:
             "edge_position",
             f"{recipe.asaxs.factors.name}: the {scan.element} {scan.shell} edge lies {shift:+.1f} eV from the tabulated one "
             f"({f.measured_edge_ev:.1f} against {f.table_edge_ev:.1f} eV), more than {EDGE_SHIFT_EV:g} eV: a shift by the bonds, or an error of "
-            "this scan's energy scale? Compare with a foil. Nothing is shifted",
+            "this scan's energy scale? Compare with a foil; energy_shift_ev beside absorption adds to the scan's energies",
         )
     ]
 

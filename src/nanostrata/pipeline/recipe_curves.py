@@ -130,12 +130,19 @@ class FactorFile(Table):
 
     file: str | None = Field(default=None, description="the name of a table energy, f', f'', in quotes")
     absorption: str | None = Field(default=None, description="the name of an absorption scan, in quotes")
+    energy_shift_ev: float = Field(default=0.0, ge=-100, le=100, description="a number of eV, -100 to 100")
+    energy_uncertainty_ev: float = Field(default=0.5, ge=0, le=20, description="one standard deviation in eV, 0 to 20")
 
     @model_validator(mode="after")
     def _one(self) -> FactorFile:
         if (self.file is None) == (self.absorption is None):
             raise ValueError(
                 'write either { file = "f1f2.dat" } (energy, f\', f\'\') or { absorption = "zn_edge.xdi" }'
+            )
+        of_scans = [k for k in ("energy_shift_ev", "energy_uncertainty_ev") if k in self.model_fields_set]
+        if self.file is not None and of_scans:
+            raise ValueError(
+                f"{' and '.join(of_scans)} belongs to an absorption scan; correct the energies in {self.file} itself"
             )
         return self
 
