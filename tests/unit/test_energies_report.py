@@ -108,6 +108,9 @@ def test_sound_set_is_said_to_belong_together_and_what_could_not_be_seen_is_said
 def test_exchanged_files_are_named_first_with_what_fits_nearly_as_well() -> None:
     c = consistency(exchanges=SWAPPED)
     assert [e.gain for e in c.exchanged] == [70.0, 62.0]
+    put_right = consistency(exchanges=SWAPPED, best_kev=(9.3, 9.63, 16.0))
+    assert [(e.first, e.second) for e in put_right.exchanged] == [(0, 2)]
+    assert [(e.first, e.second) for e in put_right.suspected] == [(0, 2), (0, 1)]
     found = findings(c)[0]
     assert "run_0.dat (16 keV) and run_2.dat (9.3 keV) look EXCHANGED" in found.text
     assert "Nearly as well fits an exchange of run_0.dat (16 keV) and run_1.dat (9.63 keV)" in found.text
@@ -181,7 +184,8 @@ def test_section_shows_verdicts_and_marks_doubts(tmp_path: Path) -> None:
     assert svg is not None
     assert svg.count("keV") >= 3
     html = energies_html(run, {"energies": svg})
-    assert "<b>These look exchanged: 16 and 9.63 keV (χ² +62) and 16 and 9.3 keV (χ² +70).</b>" in html
+    assert "<b>These look exchanged: 16 and 9.3 keV (χ² +70).</b>" in html
+    assert "These gain too, but no longer once the others are put right: 16 and 9.63 keV (χ² +62)." in html
     assert "The fit is best with run_0.dat as 9.3 keV and run_2.dat as 16 keV." in html
     assert "<b>−4.2</b>" in html
     assert "<b>0.000010</b>" in html or "<b>1.0 × 10⁻⁵</b>" in html

@@ -210,10 +210,16 @@ class EnergyConsistency(Domain):
             raise PhysicsError(f"exchanges: {bad[0].first} and {bad[0].second} are not two of {n} curves in order")
 
     @property
-    def exchanged(self) -> tuple[Exchange, ...]:
-        """Pairs that look exchanged, the likeliest first; several when they exclude one another."""
+    def suspected(self) -> tuple[Exchange, ...]:
+        """Pairs whose exchange alone fits better by more than the margin, the likeliest first."""
         found = [e for e in self.exchanges if e.verdict == "exchanged"]
         return tuple(sorted(found, key=lambda e: -e.gain))
+
+    @property
+    def exchanged(self) -> tuple[Exchange, ...]:
+        """Suspected pairs that the best order of the energies needs: no longer those that gain nothing once another is put right."""
+        moved = set(self.mixed_up)
+        return tuple(e for e in self.suspected if not moved or {e.first, e.second} <= moved)
 
     @property
     def mixed_up(self) -> tuple[int, ...]:

@@ -86,14 +86,19 @@ def _exchanges(found: Mapping[str, Any]) -> str:
     if not pairs:
         return ""
     margin = format_number(as_float(found.get("margin")), 1)
-    kinds: dict[str, list[str]] = {"exchanged": [], "as labelled": [], "cannot be told": []}
+    kinds: dict[str, list[str]] = {"exchanged": [], "suspected": [], "as labelled": [], "cannot be told": []}
+    needed = [e.get("energies_kev") for e in found.get("exchanged") or [] if isinstance(e, Mapping)]
     for e in pairs:
         keV = [f"{as_float(v):g}" for v in e.get("energies_kev") or []]
         text = f"{' and '.join(keV)} keV (χ² {_signed(as_float(e.get('gain')))})"
-        kinds.setdefault(str(e.get("verdict")), []).append(escape(text))
+        kind = str(e.get("verdict"))
+        kind = "suspected" if kind == "exchanged" and e.get("energies_kev") not in needed else kind
+        kinds.setdefault(kind, []).append(escape(text))
     said = []
     if kinds["exchanged"]:
         said.append(f"<b>These look exchanged: {join_words(kinds['exchanged'])}.</b>")
+    if kinds["suspected"]:
+        said.append(f"These gain too, but no longer once the others are put right: {join_words(kinds['suspected'])}.")
     if kinds["as labelled"]:
         said.append(f"Right as labelled, by more than that: {join_words(kinds['as labelled'])}.")
     if kinds["cannot be told"]:
@@ -106,7 +111,7 @@ def _exchanges(found: Mapping[str, Any]) -> str:
             if abs(as_float(r.get("energy_kev")) - as_float(e)) > 1e-9
         ]
         said.append(f"The fit is best with {join_words(order)}.")
-    others = [o for o in found.get("other_labels") or [] if isinstance(o, Mapping)]
+    others = [o for o in found.get("other_labels") or [] if isinstance(o, Mapping) and not kinds["exchanged"]]
     said += [
         f"<b>{escape(str(o.get('file') or o.get('label')))} fits better as {as_float(o.get('energy_kev')):.5g} keV, by χ² "
         f"{format_number(as_float(o.get('gain')), 0)}.</b>"

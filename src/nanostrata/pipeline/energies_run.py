@@ -60,7 +60,7 @@ def _pair(c: EnergyConsistency, e: Exchange) -> str:
 def _exchanged(c: EnergyConsistency) -> list[Finding]:
     if not c.exchanged:
         return []
-    best, *rest = c.exchanged
+    best, *rest = c.suspected
     if len(c.mixed_up) > 2:
         order = ", ".join(f"{c.rows[i].file or c.rows[i].label} as {c.best_kev[i]:g} keV" for i in c.mixed_up)
         return [

@@ -19,7 +19,7 @@ def energies_summary(c: EnergyConsistency) -> dict[str, Any]:
         nothing is stated
     per_energy : label, file, energy_kev; scale, scale_sigma, scale_z; constant, constant_sigma, constant_share;
         left_out_chi2_reduced, p, left_out_sigma_factor, left_out_spread; first_minimum_inv_nm
-    exchanges : every pair with its gain in chi2 and verdict; exchanged : those that look exchanged, the likeliest first
+    exchanges : every pair with its gain in chi2 and verdict; exchanged : those that the best order needs, the likeliest first
     best_kev : where a pair looks exchanged, the energy of each curve that fits best
     margin : gain that is asked for
     other_labels, label_margin, label_reach_kev : curves that fit better with another energy
