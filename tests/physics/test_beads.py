@@ -157,3 +157,27 @@ def test_same_seed_same_beads_and_the_curve_is_explained():
 def test_beads_too_large_are_refused():
     with pytest.raises(PhysicsError, match="beads of 2 nm leave"):
         prepare_search(Q, np.ones(60), np.ones(60), dmax_nm=4.0, rg_nm=1.5, i_zero=1.0, bead_nm=2.0)
+
+
+def test_a_hollow_ball_is_given_its_hole():
+    from nanostrata.models.beads import ENOUGH, LOOSENESS_WEIGHTS, strongest_looseness
+    from tests.shapes import ball_amplitude
+
+    q = np.linspace(0.15, 2.8, 120)
+    outer, inner = 6.0, 4.2
+    exact = (outer**3 * ball_amplitude(q * outer) - inner**3 * ball_amplitude(q * inner)) ** 2
+    y, s = with_noise(exact / (outer**3 - inner**3) ** 2, 2)
+    rg = np.sqrt(0.6 * (outer**5 - inner**5) / (outer**3 - inner**3))
+    search = prepare_search(q, y, s, dmax_nm=12.0, rg_nm=rg, i_zero=1.0, bead_nm=1.2)
+    weight, reached = strongest_looseness(search, np.random.SeedSequence(1), 100_000)
+    assert weight < LOOSENESS_WEIGHTS[0]  # the usual weight would close the hole
+    assert reached < 2 * ENOUGH
+    radius = np.sqrt(
+        (retrieve_beads(search, np.random.default_rng(0), 200_000, weight=weight).positions_nm ** 2).sum(1)
+    )
+    # share of the sites that are filled: next to none near the middle, most in the wall
+    cell = bead_lattice.cell_volume(1.2)
+    middle = (radius < 3.0).sum() * cell / (4 / 3 * np.pi * 3.0**3)
+    wall = ((radius > 4.6) & (radius < 5.6)).sum() * cell / (4 / 3 * np.pi * (5.6**3 - 4.6**3))
+    assert middle < 0.1
+    assert wall > 0.6

@@ -258,6 +258,8 @@ def shape(
     out: Annotated[Path | None, typer.Option(help="run folder; default CURVE with .shape")] = None,
     preset: Annotated[Preset, typer.Option(help="time against certainty")] = Preset.standard,
     bead: Annotated[float | None, typer.Option(metavar="NM", help="diameter of a bead; default from the data")] = None,
+    q_min: Annotated[float | None, typer.Option(help="1/nm; default as the data allow")] = None,
+    q_max: Annotated[float | None, typer.Option(help="1/nm; default as the data allow")] = None,
     no_constant: Annotated[bool, typer.Option("--no-constant", help="fit no flat background")] = False,
     relative_sigma: Annotated[float | None, typer.Option(metavar="REL", help="for a file without errors")] = None,
     seed: Seed = 1,
@@ -274,7 +276,7 @@ def shape(
     shape_curve(
         curve, as_json=as_json, q_unit=q_unit, spread=spread, spread_error=spread_error, runs=runs, out=out,
         preset=preset.value, bead_nm=bead, with_constant=not no_constant, relative_sigma=relative_sigma, seed=seed,
-        workers=workers, fresh=fresh,
+        q_min=q_min, q_max=q_max, workers=workers, fresh=fresh,
     )  # fmt: skip
 
 

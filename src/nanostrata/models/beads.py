@@ -12,11 +12,15 @@ from nanostrata.domain.shape import BeadModel
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels import bead_field, bead_lattice
 
-LOOSENESS_WEIGHT = 16.0
-"""Weight of the mean empty share around a bead, times the diameter of the search ball over that of a bead, against chi^2
-per point. Much weaker, and the beads come out as a sponge; much stronger, and every particle as a ball."""
+LOOSENESS_WEIGHTS = (16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
+"""Weights of the mean empty share around a bead, times the diameter of the search ball over that of a bead, against chi^2
+per point. The strongest one that explains the curve is taken: a strong one keeps noise from making the surface rough and
+the inside a sponge, but it also closes holes that are real."""
 
-LATTICE_SHARE = 0.4
+ENOUGH = 1.5
+"""Chi^2 per point, against errors that include the lattice's, at which a curve counts as explained."""
+
+LATTICE_SHARE = 0.5
 """Share of the roughness of a random cut that counts as error: beads that are searched for fit better than a random cut."""
 
 _STEPS = 60
@@ -185,7 +189,7 @@ def prepare_search(
 
 
 def retrieve_beads(
-    search: BeadSearch, rng: np.random.Generator, moves: int, *, label: str = "", weight: float | None = None
+    search: BeadSearch, rng: np.random.Generator, moves: int, *, label: str = "", weight: float = LOOSENESS_WEIGHTS[0]
 ) -> BeadModel:
     r"""Anneal one set of beads from a ball.
 
@@ -200,7 +204,7 @@ def retrieve_beads(
     rng : all random numbers come from it
     moves : flips tried
     label : carried by the model
-    weight : alpha; default by :data:`LOOSENESS_WEIGHT`
+    weight : alpha over the diameter of the search ball in beads; see :data:`LOOSENESS_WEIGHTS`
 
     Returns
     -------
@@ -210,7 +214,7 @@ def retrieve_beads(
     from nanostrata.kernels import bead_anneal
 
     sites, n = search.sites, len(search.sites)
-    alpha = LOOSENESS_WEIGHT * 2.0 * search.radius_nm / search.bead_nm if weight is None else weight
+    alpha = weight * 2.0 * search.radius_nm / search.bead_nm
     contacts, pieces = bead_lattice.contact_table(sites), bead_lattice.local_pieces()
     place_nm = bead_lattice.positions(sites, search.bead_nm)
     filled = ((place_nm**2).sum(axis=1) <= search.start_radius_nm**2).astype(np.int64)
@@ -248,3 +252,33 @@ def describe_beads(
         chi2_reduced=float((((search.intensity - fit) / search.sigma) ** 2).mean()), scale=float(found[0]),
         constant=constant, fit=fit, spread=search.spread, looseness=looseness, label=label,
     )  # fmt: skip
+
+
+def misfit(search: BeadSearch, model: BeadModel) -> float:
+    """Chi^2 per point of a model against the errors of the data and of the lattice together."""
+    error = np.hypot(search.sigma, search.lattice_sigma)
+    return float((((search.intensity - model.fit) / error) ** 2).mean())
+
+
+def strongest_looseness(search: BeadSearch, seed: np.random.SeedSequence, moves: int) -> tuple[float, float]:
+    """Find the strongest weight of looseness at which beads still explain the curve, by one run for each weight.
+
+    Parameters
+    ----------
+    search : BeadSearch
+    seed : for the runs
+    moves : flips tried in each
+
+    Returns
+    -------
+    weight, and the chi^2 per point reached with it: at most :data:`ENOUGH`; or, when no weight reaches that, the strongest
+    one within 15 % of the best
+    """
+    tried = []
+    for weight, child in zip(LOOSENESS_WEIGHTS, seed.spawn(len(LOOSENESS_WEIGHTS)), strict=True):
+        model = retrieve_beads(search, np.random.default_rng(child), moves, weight=weight)
+        tried.append(misfit(search, model))
+        if tried[-1] <= ENOUGH:
+            return weight, tried[-1]
+    k = next(i for i, c in enumerate(tried) if c <= 1.15 * min(tried))
+    return LOOSENESS_WEIGHTS[k], tried[k]

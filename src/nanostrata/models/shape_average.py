@@ -169,12 +169,18 @@ def shell_correlation(models: Sequence[BeadModel], axis_nm: FloatArray) -> tuple
     )
     edges = edges - edges[0]
     pair = np.triu_indices(len(models), 1)
-    out = np.ones(last)
+    product = np.empty((last, len(models), len(models)))
     for k in range(last):
         part = spectra[:, edges[k] : edges[k + 1]]
-        product = (part @ part.conj().T).real
-        norm = np.sqrt(np.diagonal(product))
-        out[k] = (product / np.outer(norm, norm))[pair].mean()
+        product[k] = (part @ part.conj().T).real
+    # shells are taken together over one zone of the particle: in the minima of its own scattering, one shell holds nothing
+    diameter = 2.0 * max(float(np.sqrt((m.positions_nm**2).sum(axis=1).max())) for m in models)
+    half_width = max(1, round(np.pi / diameter / step))
+    out = np.ones(last)
+    for k in range(last):
+        joined = product[max(0, k - half_width) : k + half_width + 1].sum(axis=0)
+        norm = np.sqrt(np.diagonal(joined))
+        out[k] = (joined / np.outer(norm, norm))[pair].mean()
     q = np.asarray(step * np.arange(1, last + 1), dtype=np.float64)
     below = np.flatnonzero(out < 0.5)
     if not below.size:

@@ -21,6 +21,12 @@ _GUINIER_START = 1.0
 
 _FEWEST = 6
 _STEPS = 60
+_MOST_STEPS = 200
+_STEPS_PER_WAVE = 2.5
+"""Steps of p(r) per half wave of the finest one measured."""
+
+Q_RG_USED = 25.0
+"""q Rg beyond which a curve tells nothing about size, p(r) and volume that it has not told before."""
 _WEIGHTS = np.logspace(-12.0, 4.0, 49)
 _CURVED = 3.0
 """Standard deviations of the quadratic term from which the logarithm is not straight."""
@@ -93,6 +99,7 @@ def figures_of_curve(
 
     .. math:: \langle I\rangle(q) = 4\pi \int_0^D p(r)\, \langle \lambda^6\, \mathrm{sinc}(\lambda q r) \rangle\, dr + b
 
+    Points beyond q Rg of about 25 should be left out: they would ask for finer steps than are taken.
     p(r) is Gaussian around zero with independent second differences (p(0) = p(D) = 0); the strength of that prior and D
     are averaged over with their evidence. Resampled data are the fit plus noise of the stated size.
 
@@ -120,8 +127,10 @@ def figures_of_curve(
     y = frozen_array("intensity", intensity, length=len(q))
     s = frozen_array("sigma", sigma, length=len(q), positive=True)
     rg, rg_sigma, first, last, note = guinier(q, y, s)
-    start = _rough_size(q, y, rg, spread)
-    ladder = np.geomspace(1.6 * start, min(7.0 * start, 1.8 * math.pi / q[0] * 2.0), 28)
+    start = rough_size(q, y, rg, spread)
+    # nothing larger than pi / q_min is seen by a curve that starts there
+    top = min(7.0 * start, max(math.pi / float(q[0]), 2.0 * start))
+    ladder = np.geomspace(1.6 * start, top, 28)
     # a constant and pairs at no distance look alike: it is held to the size of what the curve ends with
     constant_sd = float(np.abs(y[-max(len(y) // 10, 3) :]).mean()) if with_constant else 0.0
     tables = [_Distances(q, s, d, spread, constant_sd) for d in ladder]
@@ -147,7 +156,7 @@ def figures_of_curve(
     )  # fmt: skip
 
 
-def _rough_size(q: FloatArray, y: FloatArray, rg: float, spread: float) -> float:
+def rough_size(q: FloatArray, y: FloatArray, rg: float, spread: float) -> float:
     """A first radius of gyration of the particle of mean size: Guinier's, else where I falls to a third."""
     if not math.isfinite(rg):
         top = float(np.median(y[:5]))
@@ -166,8 +175,9 @@ class _Distances:
 
     def __init__(self, q: FloatArray, s: FloatArray, d: float, spread: float, constant_sd: float) -> None:
         self.d, self.s = d, s
-        self.r = np.linspace(0.0, d, _STEPS + 1)
-        self.step = d / _STEPS
+        steps = int(np.clip(math.ceil(_STEPS_PER_WAVE * q[-1] * d / math.pi), _STEPS, _MOST_STEPS))
+        self.r = np.linspace(0.0, d, steps + 1)
+        self.step = d / steps
         inner = self.r[1:-1]
         lam, w = bead_field.relative_sizes(spread)
         self.forward = float((w * lam**6).sum())
@@ -227,7 +237,7 @@ def _answer(tables: list[_Distances], y: FloatArray) -> _Answer:
     chance /= chance.sum()
     counts = chance > 1e-4
     d = np.array([t.d for t in tables])
-    r = np.linspace(0.0, float(d[counts].max()), 2 * _STEPS + 1)
+    r = np.linspace(0.0, float(d[counts].max()), 2 * _MOST_STEPS + 1)
     p, smooth = np.zeros(len(r)), np.zeros(len(y))
     for table, (_, inner), c, used in zip(tables, solved, chance, counts, strict=True):
         if used:

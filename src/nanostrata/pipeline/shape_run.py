@@ -85,7 +85,7 @@ def shape_file(
     path: Path, *, q_unit: str | None = None, spread: float = 0.0, spread_error: float = SPREAD_ERROR, runs: int = 20,
     out: Path | None = None, preset: str = "standard", seed: int = 1, workers: int = 1, fresh: bool = False,
     bead_nm: float | None = None, with_constant: bool = True, relative_sigma: float | None = None,
-    progress: Callable[[str], None] | None = None,
+    q_min: float | None = None, q_max: float | None = None, progress: Callable[[str], None] | None = None,
 ) -> tuple[Path, dict[str, Any]]:  # fmt: skip
     """Ab initio shape of the particles behind one curve.
 
@@ -100,6 +100,7 @@ def shape_file(
     workers : processes; the answer does not depend on it
     fresh : ignore what is stored
     relative_sigma : error over intensity, for a file without errors
+    q_min, q_max : range to use, 1/nm; None: as the data allow
     progress : told one line at a time
 
     Returns
@@ -118,7 +119,8 @@ def shape_file(
 
     _check_request(spread, spread_error, runs, preset, workers, bead_nm)
     tell = progress or (lambda _: None)
-    curve = read_curve(path, q_unit=q_unit, relative_sigma=relative_sigma)
+    window = None if q_min is None and q_max is None else (q_min or 0.0, q_max if q_max is not None else 1e6)
+    curve = read_curve(path, q_unit=q_unit, relative_sigma=relative_sigma, q_range_inv_nm=window)
     folder = Path(out) if out is not None else Path(path).with_suffix(".shape")
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"--out {folder}: is a file; give a folder, which is made when it is missing")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,8 +11,15 @@ from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import Domain, FloatArray, freeze, frozen_array
 from nanostrata.domain.shape import BeadModel, CurveFigures
 from nanostrata.errors import PhysicsError
-from nanostrata.models.beads import prepare_search, retrieve_beads
-from nanostrata.models.shape_figures import figures_of_curve
+from nanostrata.models.beads import (
+    ENOUGH,
+    LOOSENESS_WEIGHTS,
+    BeadSearch,
+    prepare_search,
+    retrieve_beads,
+    strongest_looseness,
+)
+from nanostrata.models.shape_figures import Q_RG_USED, figures_of_curve, guinier, rough_size
 
 VERSION = "1"
 """Part of every stored result; raised when the stage changes what it means."""
@@ -61,6 +68,8 @@ class ShapePlan(Domain):
     spread : relative standard deviation of the sizes
     bead_nm : diameter of a bead
     moves : flips tried in a run
+    looseness_weight : the strongest one that explains the curve
+    misfit : chi^2 per point of the run that showed it, against errors that include the lattice's
     with_constant : whether a flat background is fitted
     notes : what was chosen and why, one sentence each
     """
@@ -72,6 +81,8 @@ class ShapePlan(Domain):
     spread: float
     bead_nm: float
     moves: int
+    looseness_weight: float
+    misfit: float
     with_constant: bool
     notes: tuple[str, ...]
 
@@ -111,6 +122,9 @@ class ShapeTask(Domain):
         return f"{self.kind}-{self.index + 1:02d}"
 
 
+_MOST_POINTS = 300
+"""A particle has some tens of independent numbers in its curve; more points than this cost time only."""
+
 KINDS = ("data", "resampled", "naive", "ball", "found")
 
 
@@ -147,6 +161,9 @@ def plan_shape(
     The curve is too short or shows no particle (PhysicsError).
     """
     notes: list[str] = []
+    curve, joined = _joined(curve)
+    if joined > 1:
+        notes.append(f"{joined} neighbouring points each are taken together: {len(curve)} are enough for a shape")
     ratio = curve.intensity / curve.sigma
     smooth = np.array([np.median(ratio[max(0, i - 4) : i + 5]) for i in range(len(ratio))])
     seen = np.flatnonzero(smooth >= _SEEN)  # the last one counts: deep minima on the way are part of the curve
@@ -156,6 +173,12 @@ def plan_shape(
             f"points from q = {curve.q_inv_nm[end]:.3g} 1/nm on are left out: the intensity there is below its error"
         )
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(100,)))
+    rg = guinier(curve.q_inv_nm, curve.intensity, curve.sigma)[0]
+    size = rough_size(curve.q_inv_nm, curve.intensity, rg, spread)
+    far = int(np.searchsorted(curve.q_inv_nm, Q_RG_USED / size))
+    if far < end:
+        end = far
+        notes.append(f"points beyond q = {curve.q_inv_nm[end - 1]:.3g} 1/nm are left out: q Rg is over {Q_RG_USED:g}")
     first = figures_of_curve(
         curve.q_inv_nm[:end], curve.intensity[:end], curve.sigma[:end], rng, spread=spread,
         with_constant=with_constant, resampled=40,
@@ -187,10 +210,43 @@ def plan_shape(
             with_constant=with_constant, resampled=40,
         )  # fmt: skip
     sites = _SITES_PER_D3 * ((1.15 * figures.dmax_nm + bead) / bead) ** 3
-    return ShapePlan(
+    plan = ShapePlan(
         q_inv_nm=curve.q_inv_nm[begin:last], intensity=curve.intensity[begin:last], sigma=curve.sigma[begin:last],
         figures=figures, spread=spread, bead_nm=bead, moves=int(effort.moves_per_site * sites),
-        with_constant=with_constant, notes=tuple(notes),
+        looseness_weight=LOOSENESS_WEIGHTS[0], misfit=0.0, with_constant=with_constant, notes=(),
+    )  # fmt: skip
+    weight, reached = strongest_looseness(
+        _search(plan, plan.intensity, spread), np.random.SeedSequence(seed, spawn_key=(102,)), plan.moves // 2
+    )
+    if weight < LOOSENESS_WEIGHTS[0]:
+        notes.append(
+            f"looseness is punished {LOOSENESS_WEIGHTS[0] / weight:g} times less than usual: more would not explain the curve"
+        )
+    if reached > ENOUGH:
+        notes.append(
+            f"no shape of one density explains the curve within its errors (chi^2 per point {reached:.2g}, the errors of "
+            "the lattice included)"
+        )
+    return replace(plan, looseness_weight=weight, misfit=reached, notes=tuple(notes))
+
+
+def _joined(curve: ScatteringCurve) -> tuple[ScatteringCurve, int]:
+    """Weighted means of neighbouring points, at most :data:`_MOST_POINTS` of them; and how many went into each."""
+    size = -(-len(curve) // _MOST_POINTS)
+    if size == 1:
+        return curve, 1
+    start = np.arange(0, len(curve), size)
+    weight = curve.sigma**-2.0
+    total = np.add.reduceat(weight, start)
+    q = np.add.reduceat(weight * curve.q_inv_nm, start) / total
+    intensity = np.add.reduceat(weight * curve.intensity, start) / total
+    return replace(curve, q_inv_nm=q, intensity=intensity, sigma=total**-0.5, dq_inv_nm=None), size
+
+
+def _search(plan: ShapePlan, intensity: FloatArray, spread: float) -> BeadSearch:
+    return prepare_search(
+        plan.q_inv_nm, intensity, plan.sigma, dmax_nm=plan.figures.dmax_nm, rg_nm=plan.figures.rg_real_nm,
+        i_zero=plan.figures.i_zero, bead_nm=plan.bead_nm, spread=spread, with_constant=plan.with_constant,
     )  # fmt: skip
 
 
@@ -210,11 +266,10 @@ def retrieve_shape(task: ShapeTask) -> BeadModel:
     The particle holds fewer than 100 beads (PhysicsError).
     """
     plan = task.plan
-    search = prepare_search(
-        plan.q_inv_nm, task.intensity, plan.sigma, dmax_nm=plan.figures.dmax_nm, rg_nm=plan.figures.rg_real_nm,
-        i_zero=plan.figures.i_zero, bead_nm=plan.bead_nm, spread=task.spread, with_constant=plan.with_constant,
+    return retrieve_beads(
+        _search(plan, task.intensity, task.spread), random_numbers(task.seed, task.kind, task.index), plan.moves,
+        label=task.label, weight=plan.looseness_weight,
     )  # fmt: skip
-    return retrieve_beads(search, random_numbers(task.seed, task.kind, task.index), plan.moves, label=task.label)
 
 
 def resampled_task(plan: ShapePlan, seed: int, index: int, spread_error: float) -> ShapeTask:
