@@ -114,6 +114,22 @@ def replace(old: str, new: str) -> Callable[[Path], object]:
     return spoil
 
 
+def scan(
+    header: str, body: str = "", *, shift_ev: float = 0.0, below_ev: float = 200.0, above_ev: float = 500.0, step_ev: float = 1.0
+) -> Callable[[Path], object]:  # fmt: skip
+    """Give the project an absorption scan: a step at the Zn K edge, in as many columns as the header names."""
+
+    def spoil(folder: Path) -> None:
+        energy = 9659.0 + np.arange(-below_ev, above_ev, step_ev)
+        mu = 0.3 + 1.0 / (1.0 + np.exp(-(energy - 9659.0)))
+        columns = [energy + shift_ev, mu, *(mu for _ in header.split()[3:])]
+        lines = [" ".join(f"{v:.6g}" for v in row) for row in zip(*columns, strict=True)]
+        (folder / "zn.xdi").write_text("\n".join([header, *([body] if body else lines)]) + "\n", encoding="utf-8")
+        replace('"chantler"', '{ absorption = "zn.xdi" }')(folder)
+
+    return spoil
+
+
 def add(text: str) -> Callable[[Path], object]:
     """Add a table to the project file."""
     return replace('[edx]\nfile = "edx.csv"\n', f'[edx]\nfile = "edx.csv"\n\n{text}\n')
@@ -191,7 +207,9 @@ PROJECT_FILE = (
     Case("shape misspelt", replace('"sphere"', '"prolat"'), "line 7: particle.shape", "did you mean 'prolate'"),
     Case("axis impossible", replace("shells = 5", 'axis = "up"'), "particle.axis", '"110"'),
     Case("table not built", add('[waxs]\nfile = "waxs.dat"'), "line 33: [waxs]", "not built yet in this version"),
-    Case("factors not built", replace('"chantler"', '{ absorption = "zn.xdi" }'), "asaxs.factors", "not built yet in this version"),
+    Case("scan that does not exist", replace('"chantler"', '{ absorption = "zn.xdi" }'), "line 19: asaxs.factors.absorption: the file zn.xdi does not exist", "relative to the project file"),
+    Case("scan with an unknown key", replace('"chantler"', '{ absorption = "edx.csv", shift = 2.0 }'), "asaxs.factors", "shift"),
+    Case("scan without an edge", both(replace('edge = "Zn K"\n', ""), replace('"chantler"', '{ absorption = "edx.csv" }')), "asaxs", 'write edge = "Zn K"'),
     Case("micrograph not built", replace('diameters = "tem.csv"', 'image = "tem.png"'), "tem", "not built yet in this version"),
     Case("no particle asked for", add("[atoms]\nparticles = 0"), "atoms.particles", "a whole number from 1 to 2000"),
     Case("q range reversed", replace("[0.3, 4.5]", "[4.5, 0.3]"), "line 21: asaxs.q_range_inv_nm", "low < high"),
@@ -225,6 +243,13 @@ DATA = (
     Case("XML with entities", text(CURVE, BOMB), CURVE, "entit"),
     Case("HDF5 broken off", text(CURVE, b"\x89HDF\r\n\x1a\n" + bytes(60)), CURVE, "HDF5"),
     Case("entry in a text file", replace("energy_kev = 16.0", 'energy_kev = 16.0, entry = "b"'), CURVE, "leave entry out"),
+    # ---- absorption scans
+    Case("scan is garbage", scan("# energy_ev mu", "lorem ipsum"), "zn.xdi", "expected an absorption scan"),
+    Case("scan without a unit", scan("# energy mu"), "zn.xdi: the header does not say whether energies are in eV or keV", '"# energy_ev mu"'),
+    Case("scan of another edge", scan("# energy_ev mu", shift_ev=2999.0), "do not hold the Zn K edge", "give a scan of this edge"),
+    Case("scan too short on both sides", scan("# energy_ev mu", below_ev=40.0, above_ev=100.0), "too short before the Zn K edge", "too short after the Zn K edge"),
+    Case("scan too coarse", scan("# energy_ev mu", step_ev=4.0), "zn.xdi", "Give a finer scan"),
+    Case("scan without absorption", scan("# energy_ev i0 temperature"), "no absorption among the columns", "i0 with itrans or ifluor"),
     # ---- TEM and EDX
     Case("TEM table empty", text("tem.csv", ""), "tem.csv", "empty"),
     Case("TEM diameter negative", text("tem.csv", "major_nm,minor_nm\n4.1,-3.9\n"), "tem.csv, line 2", "> 0"),
