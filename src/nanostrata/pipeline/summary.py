@@ -88,10 +88,12 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
 
 def _curve_warnings(r: Reconstruction) -> list[dict[str, str]]:
     """What the curves show before any fit: low q, sigmas, sisters that disagree."""
+    from nanostrata.pipeline.factor_sources import factor_warnings
     from nanostrata.stages.inspect_curves import low_q_verdict, sigma_against_scatter, sisters_agree
 
     uniform = r.recipe.contrasts is None
     out = [{"code": "curve_left_out", "message": text, "stage": "read"} for text in r.inputs.left_out]
+    out += [{"code": code, "message": text, "stage": "read"} for code, text in factor_warnings(r.recipe)]
     for c in r.inputs.curves:
         low = low_q_verdict(c, uniform_contrast=uniform or len(r.inputs.curves) == 1)
         if low.verdict in ("aggregates", "interactions"):
@@ -238,6 +240,9 @@ def _per_energy(r: Reconstruction, fit: ProfileFit) -> list[dict[str, Any]]:
         if element is not None:
             row["f_prime"] = float(table.f_prime(element, c.energy_kev))
             row["f_double_prime"] = float(table.f_double_prime(element, c.energy_kev))
+            sigma = table.sigma_f_prime(element, c.energy_kev)
+            if sigma is not None:
+                row["f_prime_sigma"] = sigma
         out.append(row)
     return out
 

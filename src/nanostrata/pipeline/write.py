@@ -16,9 +16,9 @@ from nanostrata.pipeline.derived_run import write_derived
 from nanostrata.pipeline.energies_run import write_energies
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import write_separation
-from nanostrata.pipeline.tables_run import write_tables
 from nanostrata.pipeline.summary import summarise
 from nanostrata.pipeline.summary_resolution import write_resolution
+from nanostrata.pipeline.tables_run import write_tables
 from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification
 
 __all__ = ["write_csv", "write_run", "write_text"]
@@ -230,10 +230,19 @@ def _factors(r: Reconstruction, folder: Path) -> None:
             assert c.energy_kev is not None
             energy, used = c.energy_kev, "yes" if table is chosen else "no"
             rows += [
-                [e, energy, table.name, table.f_prime(e, energy), table.f_double_prime(e, energy), used]
+                [
+                    e,
+                    energy,
+                    table.name,
+                    table.f_prime(e, energy),
+                    table.f_double_prime(e, energy),
+                    used,
+                    table.sigma_f_prime(e, energy),
+                ]
                 for e in r.solid.elements
             ]
-    write_csv(folder / "factors.csv", ["element", "energy_kev", "table", "f_prime", "f_double_prime", "used"], rows)
+    headers = ["element", "energy_kev", "table", "f_prime", "f_double_prime", "used", "f_prime_sigma"]
+    write_csv(folder / "factors.csv", headers, rows)
     contrast = []
     for c in r.inputs.curves:
         assert c.energy_kev is not None
