@@ -66,7 +66,7 @@ def _particle(curves: list[ScatteringCurve], known: PriorKnowledge, family: Any)
 
 def sample_from_prior(
     seed: int, *, x: np.ndarray | None = None, noise: float = 0.01, q_max: float = 4.5,
-    energies: tuple[float, ...] = ENERGIES, shape_error: float = 0.005,
+    energies: tuple[float, ...] = ENERGIES, shape_error: float = 0.007,
 ) -> Sample:  # fmt: skip
     """Everything that the posterior has a prior for is drawn from it; ``x`` instead of the profile's prior, if given."""
     rng = np.random.default_rng([7, seed])

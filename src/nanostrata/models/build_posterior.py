@@ -45,7 +45,7 @@ class PriorKnowledge:
     scale: str = "common"
     scale_uncertainty: float = 0.015
     background: str = "constant"
-    shape_error: float = 0.005
+    shape_error: float = 0.007
     shape_degree: int = SHAPE_DEGREE
     contrast_errors: ContrastErrors = NO_ERRORS
     subtract: tuple[tuple[tuple[FloatArray, float, float], ...], ...] = ()

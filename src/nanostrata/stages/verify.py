@@ -29,8 +29,9 @@ PROJECTION_SIGMA = 0.05
 _MOST_Q = 400
 
 
-FORM_DEGREE = 4
-"""Number of smooth deviations of the sample from the built particles: both are made of atoms, so fewer than in the fit."""
+FORM_DEGREE, FORM_ERROR = 4, 0.005
+"""Number of smooth deviations of the sample from the built particles, and the size of each: both are made of atoms, so
+fewer and smaller than in the fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ def verify(
     For curves the prediction is the weighted sum of the exact orientation averages of all particles, times a free common
     scale. It may be corrected within stated priors: a factor per energy (``known.scale_uncertainty``), the constant and
     the measured backgrounds of each curve, four smooth relative deviations common to all energies
-    (``known.shape_error``: the spread of shapes that few particles cannot show), and the statistical error of the
+    (0.5 %: the spread of shapes that few particles cannot show; none where ``known.shape_error`` is 0), and the statistical error of the
     ensemble itself. The corrections are marginalised, so that
 
     .. math:: \chi^2 = r^T (\Sigma + B B^T)^{-1} r
@@ -263,7 +264,7 @@ def _corrections(
             fixed += t.mean * values
             out.append((f"{t.name.rsplit('_', 1)[0]} of {c.label}", t.sd * values))
     for j, mode in enumerate(shape_modes(q, FORM_DEGREE if known.shape_error > 0 else 0).T):
-        out.append((f"shape error {j + 1}", known.shape_error * form * mode))
+        out.append((f"shape error {j + 1}", FORM_ERROR * form * mode))
     out += [(f"particle {j + 1}", scale * pattern) for j, pattern in enumerate(p.patterns.T)]
     if not out:
         out.append(("none", np.zeros(len(form))))
