@@ -27,6 +27,7 @@ from nanostrata.interfaces.report_html import (
     number_or_dash,
     numbers_html,
 )
+from nanostrata.interfaces.report_tables import table_changes_section
 from nanostrata.interfaces.run_folder import RunFolder, Table, libraries_of
 
 __all__ = [
@@ -76,7 +77,7 @@ def profile_html(run: RunFolder, figures: Figures) -> str:
             '<code>"erf"</code> in the project file describes a '
             "gradual interface.</p>"
         )
-    parts += [_shell_table(run, table), _error_bars(run, figures)]
+    parts += [_shell_table(run, table), table_changes_section(run), _error_bars(run, figures)]
     return "".join(parts)
 
 
