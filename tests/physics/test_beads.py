@@ -159,6 +159,7 @@ def test_beads_too_large_are_refused():
         prepare_search(Q, np.ones(60), np.ones(60), dmax_nm=4.0, rg_nm=1.5, i_zero=1.0, bead_nm=2.0)
 
 
+@pytest.mark.slow
 def test_a_hollow_ball_is_given_its_hole():
     from nanostrata.models.beads import ENOUGH, LOOSENESS_WEIGHTS, strongest_looseness
     from tests.shapes import ball_amplitude

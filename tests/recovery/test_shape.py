@@ -1,0 +1,46 @@
+"""Known spheroids come back from simulated curves, also when their sizes are spread; the naive reading does not."""
+
+import numpy as np
+import pytest
+
+from nanostrata.domain import ScatteringCurve
+from nanostrata.models.shape_reading import aspect_ratio, radius_of_gyration, second_moments
+from nanostrata.stages.retrieve_shape import EFFORTS, ShapeTask, plan_shape, retrieve_shape
+from tests.shapes import spheroid_curve, with_noise
+
+pytestmark = pytest.mark.slow
+Q = np.linspace(0.3, 6.0, 200)
+
+
+def retrieved(aspect, spread, told, seed):
+    """Aspect ratio, Rg and volume over the truth of one run at preset standard, told this spread."""
+    y, s = with_noise(spheroid_curve(Q, 2.0, aspect, spread), seed)
+    plan = plan_shape(
+        ScatteringCurve(q_inv_nm=Q, intensity=y, sigma=s), spread=told, effort=EFFORTS["standard"], seed=seed
+    )
+    model = retrieve_shape(ShapeTask(plan=plan, intensity=plan.intensity, spread=told, seed=seed, kind="data", index=0))
+    rg = 2.0 * aspect ** (-1 / 3) * np.sqrt((2 + aspect**2) / 5)
+    return (
+        aspect_ratio(second_moments(model)), radius_of_gyration(model) / rg, model.volume_nm3 / (4 / 3 * np.pi * 8)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("aspect, tolerance", [(1.0, 0.07), (1.2, 0.07), (1.4, 0.07), (0.6, 0.1)])
+def test_particles_of_one_size(aspect, tolerance):
+    found, rg, volume = retrieved(aspect, 0.0, 0.0, 11)
+    assert found == pytest.approx(aspect, abs=tolerance)
+    assert rg == pytest.approx(1.0, abs=0.015)
+    assert volume == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("aspect", [1.0, 1.4])
+def test_particles_that_differ_in_size(aspect):
+    found, _, volume = retrieved(aspect, 0.12, 0.12, 11)
+    assert found == pytest.approx(aspect, abs=0.12)
+    assert volume ** (1 / 3) == pytest.approx(1.0, abs=0.03)
+
+
+def test_a_spread_taken_for_one_size_makes_balls_long_and_large():
+    found, _, volume = retrieved(1.0, 0.12, 0.0, 11)
+    assert max(found, 1 / found) > 1.15
+    assert volume > 1.1
