@@ -169,6 +169,18 @@ def test_a_project_takes_f_prime_from_its_scan(tmp_path: Path) -> None:
     assert factor_warnings(recipe) == []
 
 
+def test_the_uncertainty_holds_the_choice_of_the_table(tmp_path: Path) -> None:
+    """Far above the edge the scan tells nothing: there the two tables' own difference is what f' is known to."""
+    recipe = load_recipe(project(tmp_path / "p", FOIL))
+    chosen, other = gather.factor_tables(recipe)
+    assert other is not None
+    for energy in (16.0, 9.63):
+        apart = abs(chosen.f_prime("Zn", energy) - other.f_prime("Zn", energy)) / np.sqrt(2.0)
+        stated = [t.sigma_f_prime("Zn", energy) for t in (chosen, other)]
+        assert all(s is not None and s >= 0.99 * apart for s in stated)
+    assert chosen.sigma_f_prime("Zn", 16.0) == pytest.approx(0.037, abs=0.005)
+
+
 def test_check_tells_the_edge_and_the_uncertainty(tmp_path: Path) -> None:
     file = project(tmp_path / "p", FOIL)
     result = CliRunner().invoke(app, ["check", str(file), "--json"])

@@ -15,7 +15,7 @@ from nanostrata.io.absorption import AbsorptionScan, read_absorption
 from nanostrata.models.kramers_kronig import EdgeFactors, edge_factors
 from nanostrata.pipeline.recipe import Recipe
 from nanostrata.pipeline.recipe_curves import FactorFile
-from nanostrata.tables.factors import FactorTable, MeasuredFactors, load_factors
+from nanostrata.tables.factors import TABLES, FactorTable, MeasuredFactors, load_factors
 
 __all__ = ["EDGE_SHIFT_EV", "factor_warnings", "measured", "said_of", "scan_factors", "with_factors_of"]
 
@@ -37,9 +37,18 @@ def _from_scan(
     try:
         source = load_factors(table)
         f = edge_factors(scan.energy_ev + shift_ev, scan.mu, source, scan.element, scan.shell)
-        return f, np.hypot(f.sigma_f_prime, energy_error(scan, f, source, shift_ev, uncertainty_ev))
+        of_energies = energy_error(scan, f, source, shift_ev, uncertainty_ev)
+        sigma = np.sqrt(f.sigma_f_prime**2 + of_energies**2 + table_error(scan, f, table, shift_ev) ** 2)
+        return f, np.asarray(sigma)
     except PhysicsError as error:
         raise DataError(*(f"{path}: {p}" for p in error.problems)) from None
+
+
+def table_error(scan: AbsorptionScan, f: EdgeFactors, table: str, shift_ev: float) -> FloatArray:
+    """Standard deviation of f' by what no scan tells, the table it is matched to: that of the two answers, (n,) electrons."""
+    other = next(load_factors(name) for name in TABLES if name != table)
+    again = edge_factors(scan.energy_ev + shift_ev, scan.mu, other, scan.element, scan.shell)
+    return np.asarray(np.abs(np.interp(f.energy_ev, again.energy_ev, again.f_prime) - f.f_prime) / np.sqrt(2.0))
 
 
 def energy_error(
@@ -134,7 +143,7 @@ def said_of(factors: MeasuredFactors, energies_kev: Sequence[float]) -> list[str
         return []
     return [
         f"f' of {factors.element} from the scan: {', '.join(rows)} (one standard deviation: noise, the choice of the "
-        "normalisation and the energies of the scan; not the quality of the sample)"
+        "normalisation and of the table it is matched to, and the energies of the scan; not the quality of the sample)"
     ]
 
 
