@@ -40,7 +40,8 @@ lattice = {{ structure = "wurtzite", a_nm = 0.400, c_nm = 0.655 }}
 
 [asaxs]
 edge = "Zn K"                     # TO FILL: the edge that the energies approach
-factors = "chantler"              # or "cromer-liberman", or a table energy, f', f'' of the edge: {{ file = "f1f2.dat" }}
+factors = "chantler"              # or "cromer-liberman", or measured ones of the edge: a table energy, f', f''
+                                  # {{ file = "f1f2.dat" }}, or an absorption scan {{ absorption = "edge.xdi" }}
 # energy_resolution_ev = 1.5      # one standard deviation of the beam's energy
 # scale = "common"                # "common" | "per_energy"
 # scale_uncertainty = 0.015       # one standard deviation per energy

@@ -218,38 +218,11 @@ def factors_html(run: RunFolder) -> str:
         "keV",
         *(f"{f} {escape(n)}{' (used)' if n in used else ''}" for f in ("f′", "f″") for n in names),
     ]
-    text = "<p>Anomalous scattering factors in electrons per atom.</p>"
-    shown = html_table(headers, rows, numeric=range(1, len(headers))) + numbers_html(run, ("factors",))
-    return text + shown + _table_changes(run)
-
-
-def _table_changes(run: RunFolder) -> str:
-    """Change of x per shell with each other table, beside the statistical uncertainty and that of a measured f'."""
-    changes = run.get("profile.table_changes")
-    if not isinstance(changes, Mapping) or not changes:
-        return ""
-    chi2, used = run.get("profile.table_chi2_changes") or {}, str(run.get("profile.table_used") or "")
-    count = max(len(v) for v in changes.values())
-    rows = [
-        [escape(str(name)), *(f"{as_float(v):+.3f}" for v in values), number_or_dash(as_float(chi2.get(name)), 1)]
-        for name, values in changes.items()
-    ]
-    own = run.get("profile.table_sigma")
-    if isinstance(own, list) and own:
-        rows.append(["1 σ of the measured f′", *(f"± {as_float(v):.3f}" for v in own), ""])
-    shells = run.get("profile.shell_fraction")
-    sd = shells.get("sigma") if isinstance(shells, Mapping) else None
-    if isinstance(sd, list) and len(sd) == count:
-        rows.append(["posterior σ of x", *(f"± {as_float(v):.3f}" for v in sd), ""])
-    left = run.get("profile.table_left_out") or {}
-    gone = "".join(f"<li>{escape(str(n))}: {escape(str(why))}</li>" for n, why in left.items())
-    headers = ["table", *(f"shell {k + 1}" for k in range(count)), "change of χ²"]
-    caption = f"Change of x in each shell (innermost first) when the profile is fitted with another table in place of {escape(used)}"
-    return (
-        html_table(headers, rows, caption=caption, numeric=range(1, len(headers)))
-        + numbers_html(run, ("table_changes",))
-        + (f"<p>Not fitted, since they say nothing at one of the energies:</p><ul>{gone}</ul>" if gone else "")
+    text = (
+        "<p>Anomalous scattering factors in electrons per atom. What every other table would change in each shell "
+        "stands below the table of shells.</p>"
     )
+    return text + html_table(headers, rows, numeric=range(1, len(headers))) + numbers_html(run, ("factors",))
 
 
 def inputs_html(run: RunFolder) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from nanostrata.interfaces.report_html import html_table
+from nanostrata.interfaces.report_html import html_table, numbers_html
 from nanostrata.interfaces.run_folder import RunFolder
 
 __all__ = ["table_changes_section"]
@@ -27,12 +27,17 @@ def table_changes_section(run: RunFolder) -> str:
     sigma = run.get("profile.table_sigma")
     if isinstance(sigma, list) and sigma:
         rows.append(["one standard deviation of the measured f′", *(f"± {float(v):.3f}" for v in sigma), "–"])
+    shells = run.get("profile.shell_fraction")
+    sd = shells.get("sigma") if isinstance(shells, Mapping) else None
+    if rows and isinstance(sd, list) and len(sd) == len(rows[0]) - 2:
+        rows.append(["for comparison: standard deviation of x", *(f"± {float(v):.3f}" for v in sd), "–"])
     parts = [
         f"<h3>Other tables of f′, f″</h3><p>Change of x when the profile is fitted again with another table than {used}.</p>"
     ]
     if rows:
-        shells = [f"shell {k + 1}" for k in range(len(rows[0]) - 2)]
-        parts.append(html_table(["table", *shells, "change of chi2"], rows, numeric=range(1, len(shells) + 2)))
+        names = [f"shell {k + 1}" for k in range(len(rows[0]) - 2)]
+        parts.append(html_table(["table", *names, "change of chi2"], rows, numeric=range(1, len(names) + 2)))
+        parts.append(numbers_html(run, ("table_changes",)))
     if isinstance(gone, Mapping):
         parts += [
             f'<p class="note">{escape(str(name))} is left out: {escape(str(why))}</p>' for name, why in gone.items()
