@@ -134,7 +134,7 @@ def test_check_writes_nothing_unless_asked(tmp_path: Path) -> None:
     assert sorted(p.name for p in DEMO.iterdir()) == before
     assert "16.0000" in result.stdout
     CliRunner().invoke(app, ["check", str(DEMO / "project.toml"), "--out", str(tmp_path)])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["check.html", "check_curves.svg"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["check.html", "check_curves.svg", "check_factors.svg"]
     page = (tmp_path / "check.html").read_text(encoding="utf-8")
     assert "asaxs_9630eV.dat" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
