@@ -19,6 +19,7 @@ from nanostrata.models.kramers_kronig import (
     table_f_double_prime,
 )
 from nanostrata.tables.chantler import points
+from nanostrata.tables.edges import edges_kev
 from nanostrata.tables.factors import load_factors
 
 SCANS = Path(__file__).parents[1] / "reference" / "xas"
@@ -176,6 +177,26 @@ def test_a_made_scan_gives_back_its_f_prime(background: float) -> None:
         assert found.f_prime[ours] == pytest.approx(expected[at], abs=0.03), e
         assert found.sigma_f_prime[ours] < 0.1
     assert found.noise == pytest.approx(2e-3 / 0.7, rel=0.4)
+
+
+@pytest.mark.parametrize(("element", "shell"), [("Fe", "K"), ("Cd", "K"), ("Pt", "L2"), ("Pb", "L3")])
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_made_scans_of_other_edges(element: str, shell: str, name: str) -> None:
+    """Edges whose neighbours (L2 above L3) end the range; Chantler's spline itself is off by up to 0.03 electrons."""
+    edge = 1e3 * dict(edges_kev(element))[shell]
+    k = np.arange(2.6, 12.0, 0.04)
+    energy = np.concatenate([np.arange(-200.0, -10.0, 5.0), np.arange(-9.95, 24.0, 0.25), k**2 / 0.26246842]) + edge
+    line = 15.0, edge + 4.0, 4.0
+    f2 = (
+        table_f_double_prime(TABLES[name], element, shell, energy)
+        + line[0] / line[1] * oscillator(energy, *line[1:])[1]
+    )
+    mu = 0.7 * f2 / energy * edge + 1.0 + 0.2 * (energy - edge) / 800.0
+    found = edge_factors(energy, mu, TABLES[name], element, shell)
+    for away in (-150.0, -60.0, -30.0, 40.0, 100.0):
+        white = line[0] / line[1] * oscillator(np.array([edge + away]), *line[1:])[0][0]
+        expected = TABLES[name].f_prime(element, (edge + away) * 1e-3) + white
+        assert f_prime_at(found, edge + away) == pytest.approx(expected, abs=0.04), away
 
 
 def test_noise_of_the_scan_is_in_the_uncertainty() -> None:
