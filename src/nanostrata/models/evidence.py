@@ -94,7 +94,7 @@ def log_prior_constant(posterior: Posterior) -> float:
     for i, g in enumerate(scalar, start=first):
         if g.sd != 0:
             total -= _log_mass(g, float(posterior.lower[i]), float(posterior.upper[i]))
-    return total - 0.5 * np.log(2.0 * np.pi) * len(posterior.particle.contrast_errors)
+    return float(total - 0.5 * np.log(2.0 * np.pi) * len(posterior.particle.contrast_errors))
 
 
 def _log_mass(prior: Gaussian, low: float, high: float) -> float:
@@ -167,7 +167,8 @@ def integrate(
 
     rng = np.random.default_rng(seed)
     width = np.where(np.isfinite(upper - lower), upper - lower, 1.0)
-    centres, roots = [], []
+    centres: list[FloatArray] = []
+    roots: list[FloatArray] = []
     for mode in modes:
         start = np.clip(mode, lower + 1e-3 * width, upper - 1e-3 * width)
         pilot = sample(log_density, start, cov, lower, upper, draws=150, warmup=150, rng=rng, most_steps=12).draws
@@ -175,7 +176,7 @@ def integrate(
             log_density, pilot[-1], _covariance(pilot, cov), lower, upper, draws=300, warmup=60, rng=rng, most_steps=24
         )
         centres.append(run.draws.mean(axis=0))
-        roots.append(np.linalg.cholesky(_covariance(run.draws, cov)))
+        roots.append(np.asarray(np.linalg.cholesky(_covariance(run.draws, cov)), dtype=np.float64))
     points, ratio = np.empty((0, len(lower))), np.empty(0)
     batch = 2000
     while True:
