@@ -98,7 +98,7 @@ def test_other_data_are_refused() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["homogeneous", "erf"])
 def test_against_nested_sampling(name: str) -> None:
-    import dynesty
+    dynesty = pytest.importorskip("dynesty")
 
     p, modes = posterior_of(sample_from_prior(0, x=np.array(THICK)), make_family(name, 5))
     out = evidence(p, modes, np.random.SeedSequence(5))

@@ -27,7 +27,7 @@ medium = "toluene"                # TO FILL: a known name, or {{ formula = "C7H8
 [particle]
 shells = 5                        # equispaced radial shells
 shape = "sphere"                  # "sphere" | "prolate" | "oblate"
-# profile = "shells"              # "shells" | "homogeneous" | "core_shell" | "erf" | "smooth"
+# profile = "shells"              # "shells" | "homogeneous" | "core_shell" | "exponential" | "erf" | "smooth"
 # sizes = "gaussian"              # "gaussian" | "lognormal" | "tem"
 
 [materials.core]                  # TO FILL: end member x = 0

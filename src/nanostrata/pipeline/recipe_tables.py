@@ -15,7 +15,7 @@ __all__ = [
     "Sample", "Table", "Tem",
 ]  # fmt: skip
 
-SUPPORTED_PROFILES = ("shells", "homogeneous", "core_shell", "erf", "smooth")
+SUPPORTED_PROFILES = ("shells", "homogeneous", "core_shell", "exponential", "erf", "smooth")
 """Values of ``particle.profile`` in this version."""
 
 Structure: TypeAlias = Literal["wurtzite", "zincblende", "rocksalt", "diamond", "fcc", "bcc", "hcp"]
@@ -115,8 +115,6 @@ class Particle(Table):
     def _profile(cls, v: str) -> str:
         if v in SUPPORTED_PROFILES:
             return v
-        if v == "exponential":
-            raise ValueError('"exponential" is not built yet in this version; write "erf" or "smooth"')
         raise ValueError(
             f"expected one of {', '.join(SUPPORTED_PROFILES)}, got {v!r}{near_miss(v, SUPPORTED_PROFILES)}"
         )
