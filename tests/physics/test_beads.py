@@ -161,8 +161,9 @@ def test_beads_too_large_are_refused():
 
 @pytest.mark.slow
 def test_a_hollow_ball_is_given_its_hole():
-    from nanostrata.models.beads import ENOUGH, LOOSENESS_WEIGHTS, strongest_looseness
     from tests.shapes import ball_amplitude
+
+    from nanostrata.models.beads import ENOUGH, LOOSENESS_WEIGHTS, strongest_looseness
 
     q = np.linspace(0.15, 2.8, 120)
     outer, inner = 6.0, 4.2
