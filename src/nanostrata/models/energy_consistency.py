@@ -15,7 +15,7 @@ from nanostrata.domain.energy_consistency import EnergyShift, Exchange, Exchange
 from nanostrata.errors import PhysicsError
 from nanostrata.models.contrast_errors import ContrastErrors, contrast_derivatives, numerators
 from nanostrata.models.density import SolidSolution
-from nanostrata.models.graded_particle import _laue_polynomials
+from nanostrata.models.graded_particle import laue_polynomials
 from nanostrata.models.posterior import Posterior, solve_linear
 from nanostrata.tables.factors import FactorTable, check_energies
 
@@ -84,7 +84,7 @@ class Energies:
             by_shell[:, names.index("energy_shift")] = 0.0
         particle = replace(
             posterior.particle, core=core, shell=shell, by_core=by_core, by_shell=by_shell, by_medium=by_medium,
-            laue_poly=_laue_polynomials(moved, self.solid, self.factors, self.laue, self.with_q),
+            laue_poly=laue_polynomials(moved, self.solid, self.factors, self.laue, self.with_q),
         )  # fmt: skip
         return replace(posterior, particle=particle, nodes=None)
 

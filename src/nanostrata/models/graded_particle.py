@@ -320,7 +320,7 @@ def prepare(
         core=core,
         shell=shell,
         medium=np.full(len(core), solid.medium.electron_density_e_nm3),
-        laue_poly=_laue_polynomials(curves, solid, factors, laue, atomic_form_factors),
+        laue_poly=laue_polynomials(curves, solid, factors, laue, atomic_form_factors),
         column=columns,
         nodes=nodes,
         table=table,
@@ -377,7 +377,7 @@ def _tabulate(
     return np.concatenate(columns), np.concatenate(tables, axis=1)
 
 
-def _laue_polynomials(
+def laue_polynomials(
     curves: Sequence[ScatteringCurve], solid: SolidSolution, factors: FactorTable, laue: bool, with_q: bool
 ) -> FloatArray:
     """Laue scattering per volume against x as a polynomial for each data point, electrons squared per nm^3."""
