@@ -32,8 +32,8 @@ def counted_yield(element: str, energy_kev: float, lowest_kev: float = 0.0) -> f
 
     Examples
     --------
-    >>> round(counted_yield("Zn", 9.7), 3), counted_yield("Zn", 9.6, 5.0)
-    (0.407, 0.0)
+    >>> round(counted_yield("Zn", 9.7), 2), counted_yield("Zn", 9.6, 5.0)
+    (0.41, 0.0)
     """
     import xraydb
 
