@@ -301,6 +301,16 @@ class Fick:
         ]
 
 
+def shell_averages(x: FloatArray, fractions: FloatArray, shells: int) -> FloatArray:
+    """Volume averages over equispaced shells of a profile given on other shells, (n, m) -> (n, shells)."""
+    edges = np.concatenate([[0.0], fractions])
+    target = np.linspace(0.0, 1.0, shells + 1)
+    low = np.maximum(edges[:-1, None], target[None, :-1])
+    high = np.minimum(edges[1:, None], target[None, 1:])
+    weight = np.where(high > low, high**3 - low**3, 0.0)
+    return np.asarray(x @ (weight / weight.sum(axis=0)))
+
+
 @lru_cache
 def _identity(n: int) -> FloatArray:
     return np.eye(n)

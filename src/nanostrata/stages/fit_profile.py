@@ -16,10 +16,11 @@ from nanostrata.errors import ConvergenceError
 from nanostrata.models.build_posterior import PriorKnowledge, build_posterior
 from nanostrata.models.density import SolidSolution
 from nanostrata.models.explore import best_point, draw, laplace_sd, local_maxima, resampled_fits
-from nanostrata.models.families import Homogeneous, ProfileFamily, Shells, make_family
+from nanostrata.models.families import Homogeneous, ProfileFamily, Shells, make_family, shell_averages
+from nanostrata.models.fit_setup import enlarged_sigma
 from nanostrata.models.graded_particle import ASPECT_BOUNDS, GradedParticle, SizeRange, prepare
 from nanostrata.models.nodes import with_nodes
-from nanostrata.models.posterior import Posterior, curve_slices
+from nanostrata.models.posterior import Posterior
 from nanostrata.models.resolution import measure_resolution
 from nanostrata.tables.factors import FactorTable
 
@@ -123,7 +124,7 @@ def fit_profile(
     progress("searching the best profile")
     first = build(free_family, factors, settings.shape)
     best_first = best_point(first)
-    sigma_factor = _sigma_factors(first, best_first)
+    sigma_factor = enlarged_sigma(first, best_first)
     free = replace_sigma(first, sigma_factor)
     free_modes = local_maxima(free, extra=[best_first])
     free_best = free_modes[0]
@@ -208,34 +209,9 @@ def replace_sigma(posterior: Posterior, factors: FloatArray) -> Posterior:
     return replace(posterior, sigma=posterior.sigma * factors[posterior.particle.curve_index])
 
 
-def _sigma_factors(posterior: Posterior, best: FloatArray) -> FloatArray:
-    """Factor on each curve's sigma: chi_reduced where it is significantly above 1, else 1."""
-    from scipy.stats import chi2
-
-    model, _ = posterior.model(best, gradient=False)
-    r2 = ((model - posterior.intensity) / posterior.sigma) ** 2
-    used = len(best) / len(posterior.scale_prior)
-    out = []
-    for s in curve_slices(posterior):
-        dof = max(1.0, (s.stop - s.start) - used)
-        total = float(r2[s].sum())
-        out.append(np.sqrt(total / dof) if chi2.sf(total, dof) < 0.01 else 1.0)
-    return np.array(out)
-
-
 def _reported(family: ProfileFamily, shells: int, posterior: Posterior, theta: FloatArray) -> FloatArray:
     x, _ = family.composition(posterior.split(theta)[0])
     return np.asarray(shell_averages(x[None], family.fractions, shells)[0])
-
-
-def shell_averages(x: FloatArray, fractions: FloatArray, shells: int) -> FloatArray:
-    """Volume averages over equispaced shells of a profile given on other shells, (n, m) -> (n, shells)."""
-    edges = np.concatenate([[0.0], fractions])
-    target = np.linspace(0.0, 1.0, shells + 1)
-    low = np.maximum(edges[:-1, None], target[None, :-1])
-    high = np.minimum(edges[1:, None], target[None, 1:])
-    weight = np.where(high > low, high**3 - low**3, 0.0)
-    return np.asarray(x @ (weight / weight.sum(axis=0)))
 
 
 def _shapes(

@@ -1,0 +1,226 @@
+"""Weigh families of profiles, and numbers of shells, by the probability of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nanostrata.domain.base import FloatArray
+from nanostrata.domain.fit import Draws
+from nanostrata.domain.profile_weights import ProfileWeights, WeighedProfile, shares
+from nanostrata.models.collapsed import CollapsedPosterior
+from nanostrata.models.evidence import Evidence, comparable, evidence
+from nanostrata.models.explore import best_point, local_maxima
+from nanostrata.models.families import Homogeneous, ProfileFamily, Shells, make_family, shell_averages
+from nanostrata.models.fit_setup import FitSetup, enlarged_sigma
+from nanostrata.models.posterior import Posterior
+
+VERSION = "1"
+
+FAMILIES = ("homogeneous", "core_shell", "exponential", "erf", "smooth")
+"""Families beside the equispaced shells."""
+
+MOST_SHELLS = 6
+
+_RADII = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeighSettings:
+    """What is weighed.
+
+    Attributes
+    ----------
+    shells : number of shells of the fit; sets how finely the other families are divided
+    families : names beside the equispaced shells; empty: numbers only
+    most_shells : numbers 1 to this one are weighed; 0: families only
+    smoothness, smoothness_sd : the weak prior between neighbouring shells
+    draws : of the mixture of numbers; 0: none
+    """
+
+    shells: int = 5
+    families: tuple[str, ...] = FAMILIES
+    most_shells: int = MOST_SHELLS
+    smoothness: bool = True
+    smoothness_sd: float = 0.35
+    draws: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    setup: FitSetup
+    family: ProfileFamily
+    sigma_factors: FloatArray
+    reference: Posterior
+    draws: int
+    seed: np.random.SeedSequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Done:
+    evidence: tuple[float, float, float]
+    chi2: float
+    theta: FloatArray
+    names: tuple[str, ...]
+    best: FloatArray
+    chi2_total: float
+    profile: tuple[FloatArray, FloatArray, FloatArray]
+    values: FloatArray
+    sigmas: FloatArray
+
+
+def weigh_profiles(
+    setup: FitSetup,
+    settings: WeighSettings,
+    *,
+    seed: int,
+    progress: Callable[[str], None] = lambda _: None,
+    spread: Callable[[Callable[[Any], Any], list[Any]], list[Any]] | None = None,
+) -> ProfileWeights:
+    """Evidence of every family and number of shells on the same data with the same priors of all that is no profile.
+
+    Parameters
+    ----------
+    setup : curves, materials and what is known
+    seed : all random numbers come from it; a model's do not depend on which others are weighed
+    spread : maps a function over independent jobs, for example a pool's ``map``; the answer does not depend on it
+
+    Returns
+    -------
+    ProfileWeights
+
+    Raises
+    ------
+    ConvergenceError
+        When no start of the search reaches a finite minimum.
+
+    Notes
+    -----
+    Stated sigmas are enlarged where free shells do not describe a curve; by the same factors for every model. A homogeneous
+    particle is one shell and is weighed once.
+    """
+    count = settings.most_shells
+    progress("looking for the errors that the most flexible profile leaves")
+    free = setup.posterior(Shells(n=max(count, settings.shells), smooth_sd=None))
+    factors = enlarged_sigma(free, best_point(free))
+    reference = setup.posterior(Homogeneous(), list(factors))
+
+    smooth_sd = settings.smoothness_sd if settings.smoothness else None
+    wanted: dict[str, ProfileFamily] = {f"shells {n}": Shells(n=n, smooth_sd=smooth_sd) for n in range(1, count + 1)}
+    if settings.families:
+        wanted[f"shells {settings.shells}"] = Shells(n=settings.shells, smooth_sd=smooth_sd)
+        for name in settings.families:
+            if name == "homogeneous":
+                wanted["shells 1"] = Shells(n=1, smooth_sd=smooth_sd)
+            else:
+                wanted[name] = make_family(name, settings.shells, smooth_sd=settings.smoothness_sd)
+    jobs = [
+        _Job(
+            setup=setup, family=family, sigma_factors=factors, reference=reference, draws=settings.draws,
+            seed=np.random.SeedSequence([seed, *name.encode()]),
+        )
+        for name, family in wanted.items()
+    ]  # fmt: skip
+    progress(f"weighing {len(jobs)} kinds of profiles")
+    results = spread(_weigh, jobs) if spread is not None else [_weigh(j) for j in jobs]
+    done = dict(zip(wanted, results, strict=True))
+
+    numbers = tuple(_weighed("shells", n, done[f"shells {n}"]) for n in range(1, count + 1))
+    families: tuple[WeighedProfile, ...] = ()
+    if settings.families:
+        families = (
+            _weighed("shells", settings.shells, done[f"shells {settings.shells}"]),
+            *(_weighed(n, 0, done["shells 1" if n == "homogeneous" else n]) for n in settings.families),
+        )
+    draws = None
+    if settings.draws and numbers:
+        draws = _mixture(numbers, [done[f"shells {w.shells}"] for w in numbers], settings.draws)
+    return ProfileWeights(
+        families=families, numbers=numbers, radius_fraction=_radii(), sigma_factors=factors, draws=draws
+    )
+
+
+def _weigh(job: _Job) -> _Done:
+    setup = job.setup
+    posterior = comparable(setup.posterior(job.family, list(job.sigma_factors)), job.reference)
+    modes = local_maxima(posterior)
+    first, second = job.seed.spawn(2)
+    quick = setup.on_nodes(posterior)
+    found = evidence(quick, modes, first)
+    collapsed = CollapsedPosterior(posterior=quick, anchor=modes[0])
+    rng = np.random.default_rng(second)
+    n = len(job.family.names)
+    kept = list(collapsed.kept[:n])
+    assert kept == list(range(n)), "the parameters of the profile come first and are never integrated out"
+    p = found.points[:, :n]
+    x = np.array([job.family.composition(z)[0] for z in p])
+    values = found.weights @ p
+    at = np.searchsorted(job.family.fractions, _radii() - 1e-9)
+    r, _ = posterior.residuals(modes[0])
+    n_data = len(posterior.intensity)
+    theta = np.empty((0, len(posterior.names)))
+    if job.draws:
+        chosen = rng.permutation(_resample(found, job.draws, rng))
+        theta = np.stack([collapsed.complete(found.points[i], rng) for i in chosen])
+    return _Done(
+        evidence=(found.ln_z, found.ln_z_sigma, found.effective), chi2=float(r[:n_data] @ r[:n_data]), theta=theta,
+        names=posterior.names, best=modes[0], chi2_total=float(r @ r), profile=_band(x[:, at], found.weights),
+        values=values, sigmas=np.sqrt(np.maximum(found.weights @ (p - values) ** 2, 0.0)),
+    )  # fmt: skip
+
+
+def _weighed(family: str, shells: int, done: _Done) -> WeighedProfile:
+    mean, lower, upper = done.profile
+    ln_z, ln_z_sigma, effective = done.evidence
+    return WeighedProfile(
+        family=family, shells=shells, ln_z=ln_z, ln_z_sigma=ln_z_sigma, effective=effective, chi2=done.chi2,
+        names=done.names[: len(done.values)], values=done.values, sigmas=done.sigmas, profile=mean, lower=lower, upper=upper,
+    )  # fmt: skip
+
+
+def _mixture(numbers: tuple[WeighedProfile, ...], done: Sequence[_Done], total: int) -> Draws:
+    """Draws of every number of shells in proportion to its probability, averaged over the shells of the best one."""
+    p = shares(numbers)
+    best = int(np.argmax(p))
+    n = numbers[best].shells
+    counts = np.round(p * total).astype(int)
+    theta = []
+    for w, d, count in zip(numbers, done, counts, strict=True):
+        if count == 0:
+            continue
+        x = shell_averages(d.theta[:count, : w.shells], np.arange(1, w.shells + 1) / w.shells, n)
+        theta.append(np.column_stack([x, d.theta[:count, w.shells :]]))
+    stacked = np.concatenate(theta)
+    d = done[best]
+    used = [w.effective for w, count in zip(numbers, counts, strict=True) if count]
+    return Draws(
+        names=d.names, theta=stacked, shell_fraction=stacked[:, :n], best=d.best, chi2=d.chi2, chi2_total=d.chi2_total,
+        # independent, weighed draws: there are no chains to compare
+        r_hat=1.0, effective=float(min(*used, len(stacked))), acceptance=float(np.nan),
+    )  # fmt: skip
+
+
+def _resample(found: Evidence, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return indices of ``count`` draws by systematic resampling of the weights."""
+    at = (rng.uniform() + np.arange(count)) / count
+    return np.minimum(np.searchsorted(np.cumsum(found.weights), at), len(found.weights) - 1)
+
+
+def _radii() -> FloatArray:
+    return (np.arange(_RADII) + 0.5) / _RADII
+
+
+def _band(x: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return weighted mean, 16 % and 84 % quantile of each column."""
+    order = np.argsort(x, axis=0)
+    below = np.cumsum(weights[order], axis=0)
+    column = np.arange(x.shape[1])
+
+    def quantile(p: float) -> FloatArray:
+        row = np.argmax(below >= p * below[-1], axis=0)
+        return np.asarray(x[order[row, column], column])
+
+    return weights @ x, quantile(0.16), quantile(0.84)
