@@ -14,7 +14,8 @@ from nanostrata.tables.formulas import parse_formula, split_ions
 RATIO_TOLERANCE = 0.03
 """By which atoms per shared site in the CIF and in the formula may differ."""
 
-_SAME_SITE_NM = 0.02
+SAME_SITE_NM = 0.02
+"""Atoms closer than this share a site."""
 
 # space group, cation positions, anion positions (or all, 0) of the conventional cell
 _KNOWN = {
@@ -50,7 +51,7 @@ def material_from_cif(
         When the CIF holds no cell, no symmetry or no atoms, or other atoms than the formula says.
     """
     at = f"{key}.lattice.cif"
-    small = _read(text, at)
+    small = read_small_structure(text, at)
     counts = parse_formula(formula)
     per = normalisation(formula, partner)
     composition = per_site(formula, counts, per, key, full=False)
@@ -75,7 +76,14 @@ def material_from_cif(
     )
 
 
-def _read(text: str, at: str) -> Any:
+def read_small_structure(text: str, at: str) -> Any:
+    """Return gemmi's small structure of the one block of a CIF that holds a cell, symmetry and atoms.
+
+    Raises
+    ------
+    RecipeError
+        With the key ``at`` when one of these is missing.
+    """
     import gemmi
 
     try:
@@ -148,6 +156,6 @@ def _positions(small: Any, places: list[tuple[float, float, float]]) -> int:
     for place in places:
         apart = np.array(kept).reshape(-1, 3) - place
         apart -= np.round(apart)
-        if not np.any(np.linalg.norm(apart @ orthogonal.T, axis=1) < _SAME_SITE_NM):
+        if not np.any(np.linalg.norm(apart @ orthogonal.T, axis=1) < SAME_SITE_NM):
             kept.append(place)
     return len(kept)

@@ -25,8 +25,8 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 LatticeKind: TypeAlias = Literal["graded", "mean"]
 Occupation: TypeAlias = Literal["quota", "random"]
 
-_GRID = np.linspace(0.0, 1.0, 1001)
-_MARGIN = 1.12
+GRID = np.linspace(0.0, 1.0, 1001)
+MARGIN = 1.12
 _CUTS = 4
 
 
@@ -101,13 +101,13 @@ def build_particle(
     a, b, c = (float(v) for v in semi_axes_nm)
     if min(a, b, c) <= 0.0:
         raise PhysicsError(f"semi_axes_nm: must be > 0, got {semi_axes_nm}")
-    x_grid = _checked(x_of_s(_GRID))
-    outer, v0, x_mean = _radial_map(solid, x_grid, lattice)
+    x_grid = checked_fractions(x_of_s(GRID))
+    outer, v0, x_mean = radial_map(solid, x_grid, lattice)
     name = structure or solid.core.structure
     cell, basis, sublattice = unit_cell(solid, name, x_mean, v0)
-    directions = _frame(cell, axis)
+    directions = particle_frame(cell, axis)
     origin = rng.random(3) if centre_jitter else basis[0]
-    reach = max(a, b, c) * _MARGIN
+    reach = max(a, b, c) * MARGIN
     positions = block(cell, basis, origin, reach)
     positions = positions @ directions.T
     s0 = np.sqrt(((positions / np.array([a, b, c])) ** 2).sum(axis=-1))
@@ -120,16 +120,16 @@ def build_particle(
             f"semi_axes_nm: {semi_axes_nm} holds only {len(flat)} sites; a particle of several unit cells is needed"
         )
     s0_in = s0.ravel()[flat]
-    s = np.where(s0_in <= 1.0, np.interp(s0_in, outer, _GRID), 1.0 + (s0_in - 1.0) * _slope_outside(outer))
+    s = np.where(s0_in <= 1.0, np.interp(s0_in, outer, GRID), 1.0 + (s0_in - 1.0) * slope_outside(outer))
     stretch = np.divide(s, s0_in, out=np.ones_like(s), where=s0_in > 1e-12)
     placed = positions.reshape(-1, 3)[flat] * stretch[:, None]
-    x_site = _checked(x_of_s(np.minimum(s, 1.0)))
+    x_site = checked_fractions(x_of_s(np.minimum(s, 1.0)))
     # in the unrelaxed lattice every site takes the same volume; in the graded one that of its own composition
     v_site = solid.site_volume_nm3(x_site) if lattice == "graded" else np.full(len(s), v0)
     on = sublattice[flat % len(basis)]
     symbols = _occupy(solid, x_site, np.minimum(s, 1.0), on, name, rng, occupation, quota_shells)
     volume = v_site / n_sub
-    charge, unknown = _charge(symbols, on)
+    charge, unknown = formal_charge(symbols, on)
     return AtomicModel(
         symbols=tuple(symbols),
         positions_nm=placed,
@@ -203,22 +203,29 @@ def build_from_profile(
     )
 
 
-def _checked(x: FloatArray) -> FloatArray:
+def checked_fractions(x: FloatArray) -> FloatArray:
+    """Return shell fractions as floats.
+
+    Raises
+    ------
+    PhysicsError
+        When one lies outside 0..1.
+    """
     x = np.asarray(x, dtype=np.float64)
     if not np.all(np.isfinite(x)) or x.min() < -1e-9 or x.max() > 1.0 + 1e-9:
         raise PhysicsError(f"x_of_s: must lie in 0..1, got {x.min():g}..{x.max():g}")
     return np.clip(x, 0.0, 1.0)
 
 
-def _radial_map(solid: SolidSolution, x: FloatArray, lattice: str) -> tuple[FloatArray, float, float]:
-    """Radius fraction before the move as a function of _GRID, volume per shared site, site-mean composition."""
+def radial_map(solid: SolidSolution, x: FloatArray, lattice: str) -> tuple[FloatArray, float, float]:
+    """Radius fraction before the move as a function of GRID, volume per shared site, site-mean composition."""
     per_volume = 1.0 / solid.site_volume_nm3(x)
     # midpoint rule in s^3: exact for constant x, and steps fall on grid lines
-    cubes = np.diff(_GRID**3)
+    cubes = np.diff(GRID**3)
     sites = cubes * 0.5 * (per_volume[1:] + per_volume[:-1])
     x_mean = float((sites * 0.5 * (x[1:] + x[:-1])).sum() / sites.sum())
     if lattice == "mean":
-        return _GRID, float(solid.site_volume_nm3(np.array([x_mean]))[0]), x_mean
+        return GRID, float(solid.site_volume_nm3(np.array([x_mean]))[0]), x_mean
     if lattice != "graded":
         raise PhysicsError(f'lattice: expected "graded" or "mean", got {lattice!r}')
     total = float(sites.sum())
@@ -226,11 +233,12 @@ def _radial_map(solid: SolidSolution, x: FloatArray, lattice: str) -> tuple[Floa
     return before, 1.0 / total, x_mean
 
 
-def _slope_outside(before: FloatArray) -> float:
-    return float((_GRID[-1] - _GRID[-2]) / (before[-1] - before[-2]))
+def slope_outside(before: FloatArray) -> float:
+    """Stretch of sites outside the body: that of its outermost layer."""
+    return float((GRID[-1] - GRID[-2]) / (before[-1] - before[-2]))
 
 
-def _frame(cell: FloatArray, axis: str) -> FloatArray:
+def particle_frame(cell: FloatArray, axis: str) -> FloatArray:
     """Rotation whose rows are the particle's x, y and z (unique axis) in lattice coordinates."""
     z = parse_direction(cell, axis)
     helper = cell[2] if abs(z @ cell[2]) < 0.9 * np.linalg.norm(cell[2]) else cell[0]
@@ -249,7 +257,7 @@ def _cut(s0: FloatArray, bonds: list[IntArray], wanted: float) -> BoolArray:
             best, gap = kept, abs(n - wanted)
         if n == 0 or gap < 1.0:
             break
-        limit = min(limit * (wanted / n) ** (1.0 / 3.0), _MARGIN)
+        limit = min(limit * (wanted / n) ** (1.0 / 3.0), MARGIN)
     assert best is not None
     return best
 
@@ -278,14 +286,16 @@ def _occupy(
             )
         table = np.column_stack([share, np.maximum(vacant, 0.0)])
         names = np.array([*members, "X"])
-        symbols[here] = names[_choose(table / table.sum(axis=1, keepdims=True), s[here], rng, occupation, quota_shells)]
+        symbols[here] = names[
+            choose_species(table / table.sum(axis=1, keepdims=True), s[here], rng, occupation, quota_shells)
+        ]
     return symbols
 
 
-def _choose(
+def choose_species(
     probability: FloatArray, s: FloatArray, rng: np.random.Generator, occupation: str, quota_shells: int | None
 ) -> IntArray:
-    """Species of each site of one sublattice."""
+    """Species of each site of one sublattice, as column numbers of ``probability``; see :func:`build_particle`."""
     if occupation == "random":
         drawn = rng.random(len(s))[:, None] > np.cumsum(probability, axis=1)
         return np.asarray(np.minimum(drawn.sum(axis=1), probability.shape[1] - 1))
@@ -301,7 +311,7 @@ def _choose(
     return out
 
 
-def _charge(symbols: StrArray, on: IntArray) -> tuple[int, tuple[str, ...]]:
+def formal_charge(symbols: StrArray, on: IntArray) -> tuple[int, tuple[str, ...]]:
     """Sum of the usual oxidation states, and the elements without one; 0 for a body of one kind of site (metals)."""
     total, unknown = 0, []
     for sublattice in range(int(on.max()) + 1 if len(on) and on.max() > 0 else 0):
