@@ -24,6 +24,15 @@ WIDE_SHARE = 0.2
 WANTED, MOST = 1000.0, 64_000
 """Effective draws asked for, and the most draws spent on them."""
 
+BATCH = 2000
+"""Draws between two looks at how many are effective."""
+
+PARTS = (4, 12)
+"""Where one t for each maximum would need more than ``GOOD`` batches, pieces of a bent density are covered by so many."""
+
+GOOD = 4
+"""A mixture is taken as it is when a batch gives more than this share (one over it) of what is wanted."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -124,27 +133,31 @@ def comparable(posterior: Posterior, reference: Posterior) -> Posterior:
     return replace(posterior, templates=reference.templates, log_scale0=reference.log_scale0)
 
 
-def evidence(posterior: Posterior, modes: Sequence[FloatArray], seed: np.random.SeedSequence) -> Evidence:
+def evidence(
+    posterior: Posterior, modes: Sequence[FloatArray], seed: np.random.SeedSequence, *, wanted: float = WANTED, most: int = MOST
+) -> Evidence:  # fmt: skip
     """Evidence of a posterior whose maxima are given, up to the constant of the data.
 
     Parameters
     ----------
     posterior : made :func:`comparable` with the others
     modes : its maxima (:func:`nanostrata.models.explore.local_maxima`), all parameters each
+    wanted, most : effective draws asked for, and the most draws spent on them
     """
     collapsed = CollapsedPosterior(posterior=posterior, anchor=modes[0])
     kept = collapsed.kept
     at = np.searchsorted(np.flatnonzero(posterior.free), kept)
     cov = laplace_covariance(posterior, modes[0])[np.ix_(at, at)]
     out = integrate(
-        collapsed.log_density, [m[kept] for m in modes], cov, posterior.lower[kept], posterior.upper[kept], seed
-    )
+        collapsed.log_density, [m[kept] for m in modes], cov, posterior.lower[kept], posterior.upper[kept], seed,
+        wanted=wanted, most=most,
+    )  # fmt: skip
     return replace(out, ln_z=out.ln_z + log_prior_constant(posterior))
 
 
 def integrate(
     log_density: Callable[[FloatArray], tuple[float, FloatArray]], modes: Sequence[FloatArray], cov: FloatArray, lower: FloatArray,
-    upper: FloatArray, seed: np.random.SeedSequence,
+    upper: FloatArray, seed: np.random.SeedSequence, *, wanted: float = WANTED, most: int = MOST,
 ) -> Evidence:  # fmt: skip
     r"""Integrate a density over a box by importance sampling.
 
@@ -153,8 +166,10 @@ def integrate(
 
     .. math:: Z = \frac{1}{N} \sum_i p(z_i) / q(z_i), \qquad w = 0 \text{ outside the box.}
 
-    The number of draws doubles until ``WANTED`` effective ones are there or ``MOST`` are spent; the stated error does not
-    know of a maximum that no run found.
+    Where few of them are effective, the density is bent: the first draws are cut into pieces (k-means), each piece gets a t
+    of its own, and the best of the mixtures is kept. Every mixture is judged and used on new draws, so that the estimate
+    stays unbiased. The number of draws doubles until ``wanted`` effective ones are there or ``most`` are spent; the stated
+    error does not know of a maximum that no run found.
 
     Parameters
     ----------
@@ -163,39 +178,43 @@ def integrate(
     cov : (n, n) first guess of the covariance
     lower, upper : (n,) the box; infinite where open
     """
-    from scipy.special import logsumexp
-
     rng = np.random.default_rng(seed)
     width = np.where(np.isfinite(upper - lower), upper - lower, 1.0)
-    centres: list[FloatArray] = []
-    roots: list[FloatArray] = []
+    parts: list[_Part] = []
     for mode in modes:
         start = np.clip(mode, lower + 1e-3 * width, upper - 1e-3 * width)
         pilot = sample(log_density, start, cov, lower, upper, draws=150, warmup=150, rng=rng, most_steps=12).draws
         run = sample(
             log_density, pilot[-1], _covariance(pilot, cov), lower, upper, draws=300, warmup=60, rng=rng, most_steps=24
         )
-        centres.append(run.draws.mean(axis=0))
-        roots.append(np.asarray(np.linalg.cholesky(_covariance(run.draws, cov)), dtype=np.float64))
-    points, ratio = np.empty((0, len(lower))), np.empty(0)
-    batch = 2000
-    while True:
-        z = _draw(centres, roots, batch, rng)
+        parts.append(_Part.around(run.draws, _covariance(run.draws, cov), 1.0 / len(modes)))
+
+    def drawn(mixture: list[_Part], count: int) -> tuple[FloatArray, FloatArray]:
+        z = _draw(mixture, count, rng)
         inside = np.all((z >= lower) & (z <= upper), axis=1)
-        value = np.full(batch, -np.inf)
+        value = np.full(count, -np.inf)
         value[inside] = [log_density(p)[0] for p in z[inside]]
-        points, ratio = np.concatenate([points, z]), np.concatenate([ratio, value - _log_mixture(z, centres, roots)])
-        total = logsumexp(ratio)
-        w = np.exp(ratio - total)
-        effective = float(1.0 / np.sum(w * w))
-        batch = len(points)
-        if effective >= WANTED or 2 * batch > MOST:
-            break
+        return z, value - _log_mixture(z, mixture)
+
+    batch = min(BATCH, most)
+    points, ratio = drawn(parts, batch)
+    if _effective(ratio) < min(wanted, batch) / GOOD and most > batch:
+        first = points[_resample(_weights(ratio), batch // 2, rng)]
+        for count in PARTS:
+            cut = _cut(first, count, cov, rng)
+            tried = drawn(cut, batch)
+            if _effective(tried[1]) > _effective(ratio):
+                parts, (points, ratio) = cut, tried
+    while _effective(ratio) < wanted and 2 * len(ratio) <= most:
+        z, more = drawn(parts, len(ratio))
+        points, ratio = np.concatenate([points, z]), np.concatenate([ratio, more])
+    w, effective = _weights(ratio), _effective(ratio)
     error = np.sqrt(max(0.0, 1.0 / effective - 1.0 / len(points)))
     used = w > 0
+    top = float(ratio.max())
     return Evidence(
-        ln_z=float(total - np.log(len(points))), ln_z_sigma=float(error), effective=effective, points=points[used],
-        weights=w[used],
+        ln_z=top + float(np.log(np.mean(np.exp(ratio - top)))), ln_z_sigma=float(error), effective=effective,
+        points=points[used], weights=w[used],
     )  # fmt: skip
 
 
@@ -205,32 +224,77 @@ def probabilities(ln_z: FloatArray) -> FloatArray:
     return np.asarray(p / p.sum())
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """One t distribution of a mixture: its share, centre, and the Cholesky root of its covariance."""
+
+    share: float
+    centre: FloatArray
+    root: FloatArray
+
+    @classmethod
+    def around(cls, draws: FloatArray, cov: FloatArray, share: float) -> _Part:
+        return cls(share=share, centre=draws.mean(axis=0), root=np.asarray(np.linalg.cholesky(cov)))
+
+
 def _covariance(draws: FloatArray, first: FloatArray) -> FloatArray:
     share = len(draws) / (len(draws) + 10.0)
     return np.asarray(share * np.atleast_2d(np.cov(draws.T)) + (1.0 - share) * first)
 
 
-def _draw(
-    centres: Sequence[FloatArray], roots: Sequence[FloatArray], count: int, rng: np.random.Generator
-) -> FloatArray:
-    n = len(centres[0])
-    which = rng.integers(len(centres), size=count)
+def _weights(ratio: FloatArray) -> FloatArray:
+    w = np.exp(ratio - ratio.max())
+    return np.asarray(w / w.sum())
+
+
+def _effective(ratio: FloatArray) -> float:
+    w = _weights(ratio)
+    return float(1.0 / np.sum(w * w))
+
+
+def _resample(weights: FloatArray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return indices of ``count`` draws by systematic resampling."""
+    at = (rng.uniform() + np.arange(count)) / count
+    return np.minimum(np.searchsorted(np.cumsum(weights), at), len(weights) - 1)
+
+
+def _cut(draws: FloatArray, count: int, first: FloatArray, rng: np.random.Generator) -> list[_Part]:
+    """Cut draws into pieces that lie together, each with its own mean and covariance."""
+    from scipy.cluster.vq import kmeans2
+
+    whole = _covariance(draws, first)
+    white = np.linalg.solve(np.linalg.cholesky(whole), (draws - draws.mean(axis=0)).T).T
+    _, label = kmeans2(white, count, minit="++", rng=rng)
+    pieces = [draws[label == k] for k in range(count)]
+    enough = [p for p in pieces if len(np.unique(p, axis=0)) > 2]
+    total = sum(len(p) for p in enough)
+    # a small piece alone would give a flat covariance: the whole counts as much as twice its dimensions
+    n = 2.0 * draws.shape[1]
+    return [
+        _Part.around(p, (len(p) * np.cov(p.T) + n * whole / count ** (2.0 / draws.shape[1])) / (len(p) + n), len(p) / total)
+        for p in enough
+    ]  # fmt: skip
+
+
+def _draw(mixture: Sequence[_Part], count: int, rng: np.random.Generator) -> FloatArray:
+    n = len(mixture[0].centre)
+    which = rng.choice(len(mixture), size=count, p=np.array([p.share for p in mixture]))
     stretch = np.where(rng.uniform(size=count) < WIDE_SHARE, 2.0, 1.0)
     stretch *= np.sqrt(DEGREES_OF_FREEDOM / rng.chisquare(DEGREES_OF_FREEDOM, size=count))
     noise = rng.standard_normal((count, n)) * stretch[:, None]
-    return np.stack([centres[k] + roots[k] @ e for k, e in zip(which, noise, strict=True)])
+    return np.stack([mixture[k].centre + mixture[k].root @ e for k, e in zip(which, noise, strict=True)])
 
 
-def _log_mixture(z: FloatArray, centres: Sequence[FloatArray], roots: Sequence[FloatArray]) -> FloatArray:
+def _log_mixture(z: FloatArray, mixture: Sequence[_Part]) -> FloatArray:
     from scipy.special import gammaln, logsumexp
 
     n, nu = z.shape[1], DEGREES_OF_FREEDOM
     constant = gammaln(0.5 * (nu + n)) - gammaln(0.5 * nu) - 0.5 * n * np.log(nu * np.pi)
-    parts = []
-    for centre, root in zip(centres, roots, strict=True):
-        square = np.sum(np.linalg.solve(root, (z - centre).T) ** 2, axis=0)
+    terms = []
+    for p in mixture:
+        square = np.sum(np.linalg.solve(p.root, (z - p.centre).T) ** 2, axis=0)
         for share, stretch in ((1.0 - WIDE_SHARE, 1.0), (WIDE_SHARE, 2.0)):
-            scale = float(np.log(np.diag(root)).sum()) + n * np.log(stretch)
+            scale = float(np.log(np.diag(p.root)).sum()) + n * np.log(stretch)
             tail = -0.5 * (nu + n) * np.log1p(square / (nu * stretch**2))
-            parts.append(np.log(share / len(centres)) + constant - scale + tail)
-    return np.asarray(logsumexp(np.stack(parts), axis=0))
+            terms.append(np.log(share * p.share) + constant - scale + tail)
+    return np.asarray(logsumexp(np.stack(terms), axis=0))

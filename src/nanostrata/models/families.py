@@ -163,33 +163,19 @@ class Transition:
     def upper(self) -> FloatArray:  # noqa: D102
         return np.array([1.0, 1.0, 1.2, 0.6][: len(self.names)])
 
-    def _x(self, p: FloatArray) -> FloatArray:
-        from scipy.special import erf
-
-        edges = np.concatenate([[0.0], self.fractions])
-        if self.kind == "core_shell":
-            # exact volume average of the step: its cumulative is piecewise cubic
-            s0 = p[2]
-            inside = np.minimum(edges, s0) ** 3
-            share_in = np.diff(inside) / np.diff(edges**3)
-            return np.asarray(p[1] + (p[0] - p[1]) * share_in)
-        nodes, weights = np.polynomial.legendre.leggauss(6)
-        s = 0.5 * (edges[1:] + edges[:-1])[:, None] + 0.5 * np.diff(edges)[:, None] * nodes
-        w = weights * s * s
-        w /= w.sum(1, keepdims=True)
-        step = 0.5 * (1.0 + erf((s - p[2]) / (np.sqrt(2.0) * p[3])))
-        return np.asarray(p[0] + (p[1] - p[0]) * (w * step).sum(1))
-
     def composition(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
-        x = self._x(p)
-        jac = np.empty((self.n, len(p)))
-        for i in range(len(p)):
-            h = 1e-5
-            up, down = p.copy(), p.copy()
-            up[i] += h
-            down[i] -= h
-            jac[:, i] = (self._x(up) - self._x(down)) / (2 * h)
-        return x, jac
+        edges = np.arange(self.n + 1) / self.n
+        cubes = np.diff(edges**3)
+        if self.kind == "core_shell":
+            # the cumulative of a step is piecewise cubic
+            outside = 1.0 - np.diff(np.minimum(edges, p[2]) ** 3) / cubes
+            slopes = [-np.diff(np.where(edges > p[2], 3.0 * p[2] ** 2, 0.0)) / cubes]
+        else:
+            total, by_place, by_width = _smooth_step_moments(edges, float(p[2]), float(p[3]))
+            outside = 3.0 * np.diff(total) / cubes
+            slopes = [3.0 * np.diff(by_place) / cubes, 3.0 * np.diff(by_width) / cubes]
+        change = p[1] - p[0]
+        return p[0] + change * outside, np.column_stack([1.0 - outside, outside, *(change * s for s in slopes)])
 
     def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
         return np.zeros(0), np.zeros((0, len(p)))
@@ -197,6 +183,24 @@ class Transition:
     def starts(self, mean: float) -> list[FloatArray]:  # noqa: D102
         tail = [0.15][: len(self.names) - 3]
         return [np.array([0.1, 0.8, s0, *tail]) for s0 in (0.6, 0.85)] + [np.array([0.5, 0.5, 0.7, *tail])]
+
+
+def _smooth_step_moments(s: FloatArray, place: float, width: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    r"""Antiderivative of :math:`s^2 \Phi((s - m)/w)` and its derivatives by m and w; Phi is the normal distribution.
+
+    By parts, with :math:`u = (s - m)/w` and the incomplete moments of the Gaussian phi,
+    :math:`\int u\phi = -\phi,\ \int u^2\phi = \Phi - u\phi,\ \int u^3\phi = -(u^2 + 2)\phi`.
+    """
+    from scipy.special import ndtr
+
+    u = (s - place) / width
+    below, bell = ndtr(u), np.exp(-0.5 * u * u) / np.sqrt(2.0 * np.pi)
+    second = below - u * bell
+    third = -(u * u + 2.0) * bell
+    cube = place**3 * below - 3.0 * place**2 * width * bell + 3.0 * place * width**2 * second + width**3 * third
+    by_place = -(place**2 * below - 2.0 * place * width * bell + width**2 * second)
+    by_width = -(-(place**2) * bell + 2.0 * place * width * second + width**2 * third)
+    return (s**3 * below - cube) / 3.0, by_place, by_width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,14 +233,12 @@ class Exponential:
         return np.ones(3)
 
     def composition(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
-        edges = np.arange(self.n + 1) / self.n
-        nodes, weights = np.polynomial.legendre.leggauss(10)
-        s = 0.5 * (edges[1:] + edges[:-1])[:, None] + 0.5 * np.diff(edges)[:, None] * nodes
-        w = weights * s * s
-        w /= w.sum(axis=1, keepdims=True)
-        decay = np.exp(-(1.0 - s) / p[2])
-        share = (w * decay).sum(axis=1)
-        slope = (w * decay * (1.0 - s)).sum(axis=1) / p[2] ** 2
+        s, scale = np.arange(self.n + 1) / self.n, float(p[2])
+        decay = scale * np.exp((s - 1.0) / scale)
+        square = decay * (s**2 - 2.0 * scale * s + 2.0 * scale**2)
+        cube = decay * (s**3 - 3.0 * scale * s**2 + 6.0 * scale**2 * s - 6.0 * scale**3)
+        weight = 3.0 / np.diff(s**3)
+        share, slope = weight * np.diff(square), weight * np.diff(square - cube) / scale**2
         return p[0] + (p[1] - p[0]) * share, np.column_stack([1.0 - share, share, (p[1] - p[0]) * slope])
 
     def prior_rows(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
