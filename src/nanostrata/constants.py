@@ -17,3 +17,6 @@ AVOGADRO: Final[float] = _c.N_A
 
 GAS_CONSTANT_J_MOL_K: Final[float] = _c.R
 """Molar gas constant, J/(mol K)."""
+
+ELEMENTARY_CHARGE_C: Final[float] = _c.e
+"""Elementary charge, C; also joule per electronvolt."""
