@@ -41,6 +41,13 @@ class BondGraph(Domain):
         both = kept[a] & kept[b]
         return np.bincount(np.concatenate([a[both], b[both]]), minlength=self.sites).astype(np.int64)
 
+    def neighbours(self, of: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Sites bonded to one of the given sites."""
+        out = np.zeros(self.sites, dtype=bool)
+        out[self.pairs[of[self.pairs[:, 0]], 1]] = True
+        out[self.pairs[of[self.pairs[:, 1]], 0]] = True
+        return out
+
     def trimmed(self, inside: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
         """Drop sites with fewer than ``least`` bonds until none is left."""
         kept = np.array(inside, dtype=bool)

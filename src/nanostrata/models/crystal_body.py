@@ -101,7 +101,8 @@ class Polyhedron(Domain):
         message = "facets: the planes leave the body open in some direction; add planes on the other side"
         half = np.column_stack([self.normals, -self.distances_nm])
         try:
-            corners = np.asarray(HalfspaceIntersection(half, np.zeros(3)).intersections)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                corners = np.asarray(HalfspaceIntersection(half, np.zeros(3)).intersections)
         except QhullError:
             raise PhysicsError(message) from None
         if not np.isfinite(corners).all() or np.abs(corners).max() > 1e4 * float(self.distances_nm.max()):

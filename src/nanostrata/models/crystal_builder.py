@@ -38,7 +38,9 @@ __all__ = ["Faults", "Termination", "build_crystal"]
 
 Termination: TypeAlias = Literal["any", "cation", "anion"]
 
-_CUTS = 6
+_CUTS = 4
+_INNER: dict[str, int] = {"cation": 1, "anion": 0}
+"""Sublattice that must not lie outermost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +120,12 @@ def build_crystal(
     faults : Faults, optional
         Close-packed layers along [111] (zincblende, diamond, fcc) or [001] (wurtzite, hcp).
     termination : "any", "cation" or "anion"
-        "cation": sites of anions with a missing bond are taken away until there are none, so that cations lie outermost
-        everywhere; "anion" the other way round.
+        "cation": every anion has all its bonds; the cations that it takes are added, even where they have one bond only, and
+        others are left out. So cations lie outermost everywhere, in excess. "anion" the other way round. In real particles
+        ligands bind to such sites, which are not modelled.
     min_bonds : int
-        Sites with fewer bonds are dropped, again and again until there are none.
+        Sites with fewer bonds are dropped, again and again until there are none (before a termination adds some). Three of
+        four may leave nothing of a tetrahedral crystal: edges between facets always have sites with two.
     shells, occupation, quota_shells
         As in ``build_particle``.
 
@@ -148,7 +152,9 @@ def build_crystal(
         raise PhysicsError(f"termination: {cell.structure} has one kind of site; no species can face outwards")
     turn = particle_frame(cell.vectors_nm, axis)
     origin = rng.random(3) if centre_jitter else np.asarray(cell.basis[0])
-    reach = body.reach_nm * MARGIN
+    reaches = bond_reach(cell)
+    # a termination may add sites one bond further out
+    reach = body.reach_nm * MARGIN + (0.0 if termination == "any" else float(reaches.max()))
     notes: dict[str, float | int | str] = {}
     layer_of = None
     if faults is None:
@@ -158,20 +164,18 @@ def build_crystal(
         points, site, layer_of, letters, faulted = faulted_sites(cell, origin, reach, faults, rng)
     points = points @ turn.T
     s0 = body.radius_fraction(points)
-    near = np.flatnonzero(s0 <= MARGIN)
+    near = np.flatnonzero(s0 <= MARGIN) if termination == "any" else np.arange(len(points))
     on = cell.sublattice[site]
-    reaches = bond_reach(cell)
     graph = bonds_between(points[near], on[near], reaches[site[near]])
-    full = _full_coordination(cell)[site[near]] if faults is None else np.full(len(near), _full_layers(cell))
     wanted = body.volume_nm3 * len(cell.basis) / cell.volume_nm3
-    kept = _cut(s0[near], graph, wanted, min_bonds, termination, on[near], full)
+    kept = _cut(s0[near], graph, wanted, min_bonds, termination, on[near])
     flat = near[kept]
     if len(flat) < 8:
         raise PhysicsError(
             f"body: {body.volume_nm3:.3g} nm^3 holds only {len(flat)} sites after trimming (min_bonds {min_bonds}, termination "
             f"{termination}); a particle of several unit cells is needed"
         )
-    s0_in = s0[flat]
+    s0_in = np.where(np.isfinite(s0[flat]), s0[flat], 1.0)
     s = np.where(s0_in <= 1.0, np.interp(s0_in, outer, GRID), 1.0 + (s0_in - 1.0) * slope_outside(outer))
     stretch = np.divide(s, s0_in, out=np.ones_like(s), where=s0_in > 1e-12)
     placed = points[flat] * stretch[:, None]
@@ -224,48 +228,18 @@ def _scaled_cell(
     return cell.scaled((v0 * len(cell.basis) / per_shared / cell.volume_nm3) ** (1.0 / 3.0))
 
 
-def _full_coordination(cell: CrystalCell) -> IntArray:
-    """Bonds of each basis site in the endless crystal."""
-    from itertools import product
-
-    shifts = np.array(list(product((-1, 0, 1), repeat=3)), dtype=np.float64)
-    reach = bond_reach(cell)
-    here = cell.basis @ cell.vectors_nm
-    # thin cells need more than the next images
-    span = int(np.ceil(reach.max() / (cell.volume_nm3 ** (1 / 3)))) + 1
-    if span > 1:
-        shifts = np.array(list(product(range(-span, span + 1), repeat=3)), dtype=np.float64)
-    points = (cell.basis[None, :, :] + shifts[:, None, :]) @ cell.vectors_nm
-    out = np.zeros(len(here), dtype=np.int64)
-    for k, place in enumerate(here):
-        d = np.sqrt(((points - place) ** 2).sum(axis=2))
-        bonded = (d > 1e-9) & (d < np.maximum(reach[k], reach)[None, :])
-        if cell.sublattices > 1:
-            bonded &= (cell.sublattice != cell.sublattice[k])[None, :]
-        out[k] = int(bonded.sum())
-    return out
-
-
-def _full_layers(cell: CrystalCell) -> int:
-    """Bonds of a site between close-packed layers, whatever their sequence: 4 of compounds and diamond, 12 of metals."""
-    return 12 if cell.structure in ("fcc", "hcp") else 4
-
-
 def _cut(
-    s0: FloatArray, graph: BondGraph, wanted: float, min_bonds: int, termination: str, on: IntArray, full: IntArray
+    s0: FloatArray, graph: BondGraph, wanted: float, min_bonds: int, termination: Termination, on: IntArray
 ) -> BoolArray:
     """Sites kept: the cutting radius is adjusted until the number that survives trimming is the one wanted."""
     limit, gap = 1.0, math.inf
     best = np.zeros(len(s0), dtype=bool)
-    for _ in range(_CUTS if termination != "any" or min_bonds != 2 else 4):
+    inner = _INNER.get(termination)
+    for _ in range(_CUTS):
         kept = graph.trimmed(s0 <= limit, min_bonds)
-        # anions (1) give way to cations, or cations (0) to anions
-        yielding = {"cation": 1, "anion": 0}.get(termination)
-        while yielding is not None and kept.any():
-            open_sites = kept & (on == yielding) & (graph.degree(kept) < full)
-            if not open_sites.any():
-                break
-            kept = graph.trimmed(kept & ~open_sites, min_bonds)
+        if inner is not None:
+            core = kept & (on == inner)
+            kept = core | graph.neighbours(core)
         n = int(kept.sum())
         if abs(n - wanted) < gap:
             best, gap = kept, abs(n - wanted)
