@@ -202,7 +202,7 @@ PROJECT_FILE = (
     Case("edge malformed", replace('"Zn K"', '"Zn"'), "line 18: asaxs.edge", 'write for example "Zn K"'),
     Case("edge of an absent element", replace('"Zn K"', '"Cd K"'), "line 18: asaxs.edge", "correct the edge"),
     Case("zero shells", replace("shells = 5", "shells = 0"), "line 6: particle.shells", "1 to 20"),
-    Case("shells = auto, not built", replace("shells = 5", 'shells = "auto"'), "particle.shells", "not built yet in this version"),
+    Case("shells = auto with another family", replace("shells = 5", 'shells = "auto"\nprofile = "erf"'), "particle.shells", 'profile = "shells"'),
     Case("shape misspelt", replace('"sphere"', '"prolat"'), "line 7: particle.shape", "did you mean 'prolate'"),
     Case("axis impossible", replace("shells = 5", 'axis = "up"'), "particle.axis", '"110"'),
     Case("table not built", add('[waxs]\nfile = "waxs.dat"'), "line 33: [waxs]", "not built yet in this version"),

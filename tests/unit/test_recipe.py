@@ -175,7 +175,6 @@ def test_near_misses_are_named(old: str, new: str, meant: str) -> None:
 
 def test_what_the_contract_has_and_this_version_has_not_is_refused_by_name() -> None:
     for old, new in (
-        ("shells = 5", 'shells = "auto"'),
         ('diameters = "tem_diameters.csv"', 'image = "tem.png"\nnm_per_pixel = 0.1'),
         ('scale = "common"', 'scale = "absolute"'),
         ("[growth]", "[waxs]\nfile = 'w'\n[growth]"),

@@ -199,7 +199,7 @@ def integrate(
     batch = min(BATCH, most)
     points, ratio = drawn(parts, batch)
     if _effective(ratio) < min(wanted, batch) / GOOD and most > batch:
-        first = points[_resample(_weights(ratio), batch // 2, rng)]
+        first = points[resample(_weights(ratio), batch // 2, rng)]
         for count in PARTS:
             cut = _cut(first, count, cov, rng)
             tried = drawn(cut, batch)
@@ -252,7 +252,7 @@ def _effective(ratio: FloatArray) -> float:
     return float(1.0 / np.sum(w * w))
 
 
-def _resample(weights: FloatArray, count: int, rng: np.random.Generator) -> np.ndarray:
+def resample(weights: FloatArray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Return indices of ``count`` draws by systematic resampling."""
     at = (rng.uniform() + np.arange(count)) / count
     return np.minimum(np.searchsorted(np.cumsum(weights), at), len(weights) - 1)

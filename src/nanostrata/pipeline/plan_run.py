@@ -130,7 +130,11 @@ def planned_sample(request: PlanRequest, progress: Callable[[str], None] = lambd
     if any(known.subtract):
         notes.append("fitted backgrounds are left out: a plan knows of constants only")
     shells = recipe.particle.shells
-    assert isinstance(shells, int)
+    if shells == "auto":
+        shells = 5
+        notes.append(
+            'planned for 5 shells: particle.shells = "auto" decides once there are data (--shells for another number)'
+        )
     particle = recipe.particle
     if particle.profile != "shells":
         notes.append(f'planned for free shells, whatever particle.profile = "{particle.profile}" will assume')

@@ -81,6 +81,15 @@ class Recipe(Table):
             problems += self._contrast_problems(self.contrasts)
         if self.particle.sizes == "tem" and (self.tem is None or self.tem.diameters is None):
             problems.append('particle.sizes: "tem" needs [tem] with diameters = "file.csv"')
+        if self.particle.shells == "auto" and (
+            self.particle.profile != "shells"
+            or self.contrasts is not None
+            or (self.materials and not self.materials.shell)
+        ):
+            problems.append(
+                'particle.shells: "auto" averages over numbers of shells of a graded particle: it needs profile = "shells" and '
+                "[materials.shell]; write a number"
+            )
         if self.particle.size == "fixed" and self.tem is None:
             problems.append('particle.size: "fixed" takes the size from [tem], which is missing; add it or write "fit"')
         if self.edx is not None and self.materials is None:

@@ -85,7 +85,7 @@ class Sample(Table):
 class Particle(Table):
     """``[particle]``."""
 
-    shells: int | Literal["auto"] = Field(default=5, description="a whole number of shells, 1 to 20")
+    shells: int | Literal["auto"] = Field(default=5, description='a whole number of shells, 1 to 20, or "auto"')
     shape: Literal["sphere", "prolate", "oblate"] = Field(
         default="sphere", description='"sphere", "prolate" or "oblate"'
     )
@@ -104,9 +104,7 @@ class Particle(Table):
     @field_validator("shells")
     @classmethod
     def _shells(cls, v: int | str) -> int | str:
-        if v == "auto":
-            raise ValueError('"auto" is not built yet in this version; write a number, for example 5')
-        if not 1 <= int(v) <= 20:
+        if v != "auto" and not 1 <= int(v) <= 20:
             raise ValueError(f"expected 1 to 20 shells, got {v}")
         return v
 

@@ -17,10 +17,11 @@ from nanostrata.domain.finding import Finding
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.domain.mismatch import Mismatch
 from nanostrata.domain.particle import ParticleDraws
+from nanostrata.domain.profile_weights import ProfileWeights
 from nanostrata.domain.separation import SeparationResult
 from nanostrata.domain.table_changes import TableChanges
 from nanostrata.domain.verification import Verification
-from nanostrata.errors import PhysicsError, RecipeError
+from nanostrata.errors import RecipeError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.gather import Inputs
 from nanostrata.pipeline.recipe import Recipe
@@ -62,6 +63,7 @@ class Reconstruction:
     energies: EnergyConsistency | None
     separation: SeparationResult | None
     tables: TableChanges | None
+    weights: ProfileWeights | None
     findings: tuple[Finding, ...]
     seed: int
     preset: str
@@ -110,7 +112,16 @@ def reconstruct(
     """
     import numpy as np
 
-    from nanostrata.pipeline import atoms_run, derived_run, energies_run, gather, separation_run, tables_run
+    from nanostrata.pipeline import (
+        atoms_run,
+        derived_run,
+        energies_run,
+        families_run,
+        gather,
+        profile_run,
+        separation_run,
+        tables_run,
+    )
     from nanostrata.pipeline.known import prior_knowledge, stated_or_guessed_sizes
 
     last = max((STAGES.index(s) for s in only), default=len(STAGES) - 1)
@@ -126,16 +137,30 @@ def reconstruct(
     energies: EnergyConsistency | None = None
     separation: SeparationResult | None = None
     tables: TableChanges | None = None
+    weights: ProfileWeights | None = None
     findings: tuple[Finding, ...] = ()
     if last >= STAGES.index("profile"):
         if recipe.contrasts is not None:
-            contrasts = step("profile", lambda: _fit_contrasts(recipe, inputs, seed, progress))
+            contrasts = step("profile", lambda: profile_run.fit_given_contrasts(recipe, inputs, seed, progress))
         else:
             assert solid is not None
             sizes = stated_or_guessed_sizes(inputs)
+            auto = recipe.particle.shells == "auto"
+            spending = PRESETS[preset]
+            compared = solid.shell is not None and (auto or (preset != "quick" and last >= STAGES.index("explain")))
+            if compared:
+                weights = step(
+                    "families",
+                    lambda: families_run.weigh(
+                        recipe, inputs, solid, sizes, seed, workers, draws=spending["draws"] * spending["chains"] if auto else 0,
+                        families=preset != "quick", progress=progress,
+                    ),
+                )  # fmt: skip
             fit = step(
                 "profile",
-                lambda: _fit_profile(recipe, inputs, solid, sizes, seed, preset, workers, progress),
+                lambda: profile_run.fit_recipe(
+                    recipe, inputs, solid, sizes, seed, spending, workers, progress, weights if auto else None
+                ),
             )
             from nanostrata.stages.describe_particle import describe_particle
 
@@ -168,13 +193,15 @@ def reconstruct(
             # with wrong energies nothing else on the page holds: first
             findings = (*told, *findings) if energies.exchanged or energies.others else (*findings, *told)
         findings += separation_run.findings(separation)
+        findings += families_run.findings(weights)
         if fit is not None:
             findings += tables_run.findings(tables, fit)
         findings += derived_run.findings(recipe, verification, diffusion, mismatch)
     return Reconstruction(
         recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,
         ensemble=ensemble, verification=verification, diffusion=diffusion, mismatch=mismatch,
-        energies=energies, separation=separation, tables=tables, findings=findings, seed=seed, preset=preset,
+        energies=energies, separation=separation, tables=tables, weights=weights,
+        findings=findings, seed=seed, preset=preset,
     )  # fmt: skip
 
 
@@ -199,71 +226,6 @@ def _digests(recipe: Recipe) -> dict[str, str]:
         path = recipe.root / name
         out[str(name)] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
     return out
-
-
-def _fit_profile(
-    recipe: Recipe, inputs: Inputs, solid: SolidSolution, sizes: SizeDistribution, seed: int, preset: str,
-    workers: int, progress: Callable[[str], None],
-) -> ProfileFit:  # fmt: skip
-    from nanostrata.pipeline import gather
-    from nanostrata.pipeline.known import prior_knowledge
-    from nanostrata.stages.fit_profile import ProfileSettings, fit_profile
-    from nanostrata.tables.factors import check_energies
-
-    assert recipe.asaxs is not None
-    chosen, other = gather.factor_tables(recipe)
-    check_energies(solid.elements, gather.energies(inputs.curves), chosen)
-    if other is not None:
-        try:
-            check_energies(solid.elements, gather.energies(inputs.curves), other)
-        except PhysicsError as error:
-            progress(f"no second opinion on f', f'': {error.problems[0]}")
-            other = None
-    known = prior_knowledge(recipe, inputs, sizes)
-    smearing: Any = recipe.asaxs.smearing
-    settings = ProfileSettings(
-        shells=int(recipe.particle.shells),
-        profile="homogeneous" if solid.shell is None else recipe.particle.profile,
-        shape=recipe.particle.shape,
-        size_kind=recipe.particle.sizes,
-        smoothness=recipe.particle.smoothness,
-        smoothness_sd=recipe.particle.smoothness_sd,
-        smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
-        **PRESETS[preset],  # type: ignore[arg-type]
-    )
-    from nanostrata.pipeline.pool import make_pool
-
-    with make_pool(workers) as pool:
-        return fit_profile(
-            inputs.curves, solid, chosen, other, known, settings, seed=seed, progress=progress, spread=pool.map
-        )
-
-
-def _fit_contrasts(recipe: Recipe, inputs: Inputs, seed: int, progress: Callable[[str], None]) -> ContrastFit:
-    from nanostrata.models.core_shell import ContrastCurve
-    from nanostrata.stages.fit_contrasts import ContrastSettings, fit_contrasts
-
-    table = recipe.contrasts
-    assert table is not None
-
-    def value(v: Any) -> float | None:
-        return None if v is None or v == "fit" else float(v)
-
-    given = [table.curves[row] for row in inputs.rows]
-    curves = [
-        ContrastCurve(curve=c, core=value(e.core), shell=value(e.shell), medium=value(e.medium))
-        for c, e in zip(inputs.curves, given, strict=True)
-    ]
-    smearing: Any = table.smearing
-    settings = ContrastSettings(
-        core_shell=recipe.particle.profile == "core_shell",
-        size_kind=recipe.particle.sizes,
-        scale=table.scale,
-        scale_uncertainty=table.scale_uncertainty,
-        background="none" if table.background == "none" else "constant",
-        smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
-    )
-    return fit_contrasts(curves, settings, inputs.sizes, seed=seed, progress=progress)
 
 
 def _explain(

@@ -11,6 +11,7 @@ from nanostrata.domain.contrast_fit import ContrastFit
 from nanostrata.domain.estimate import gaussian_quantity, quantity
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.pipeline.energies_run import warnings as energy_warnings
+from nanostrata.pipeline.families_run import families_summary
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import separation_summary
 from nanostrata.pipeline.summary_atoms import atoms_part, verification_part
@@ -74,6 +75,8 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         out["separation"] = separation_summary(r.separation)
     if r.tables is not None:
         out["profile"] |= summary_of(r.tables)
+    if r.weights is not None and "profile" in out:
+        out["profile"] |= families_summary(r.weights)
     if r.energies is not None:
         out["asaxs"]["consistency"] = energies_summary(r.energies)
         warnings += energy_warnings(r.energies)
@@ -213,6 +216,8 @@ def _profile(r: Reconstruction, fit: ProfileFit) -> dict[str, Any]:
 
 def _prior_words(r: Reconstruction) -> str:
     p = r.recipe.particle
+    if p.shells == "auto":
+        return f"averaged over 1 to {len(r.weights.numbers) if r.weights else 0} shells by their evidence, all numbers equally probable beforehand"
     if p.profile == "shells" and p.smoothness:
         return f"uniform in 0..1, steps between neighbours Gaussian, standard deviation growing with the radius to {p.smoothness_sd:g}"
     return (

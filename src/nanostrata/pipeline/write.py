@@ -14,6 +14,7 @@ from nanostrata.domain.base import FloatArray
 from nanostrata.io.text_out import write_csv, write_text
 from nanostrata.pipeline.derived_run import write_derived
 from nanostrata.pipeline.energies_run import write_energies
+from nanostrata.pipeline.families_run import write_families
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import write_separation
 from nanostrata.pipeline.summary import summarise
@@ -68,6 +69,8 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
         write_separation(folder, r.separation)
     if r.tables is not None:
         write_tables(folder, r.tables)
+    if r.weights is not None and r.particle is not None:
+        write_families(folder, r.weights, float(r.particle.profile.edges_nm[-1]))
     if r.energies is not None:
         write_energies(folder, r.inputs, r.energies)
     if r.fit is not None:

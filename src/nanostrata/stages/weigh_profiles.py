@@ -12,7 +12,7 @@ from nanostrata.domain.base import FloatArray
 from nanostrata.domain.fit import Draws
 from nanostrata.domain.profile_weights import ProfileWeights, WeighedProfile, shares
 from nanostrata.models.collapsed import CollapsedPosterior
-from nanostrata.models.evidence import Evidence, comparable, evidence
+from nanostrata.models.evidence import MOST, comparable, evidence, resample
 from nanostrata.models.explore import best_point, local_maxima
 from nanostrata.models.families import Homogeneous, ProfileFamily, Shells, make_family, shell_averages
 from nanostrata.models.fit_setup import FitSetup, enlarged_sigma
@@ -24,6 +24,11 @@ FAMILIES = ("homogeneous", "core_shell", "exponential", "erf", "smooth")
 """Families beside the equispaced shells."""
 
 MOST_SHELLS = 6
+
+HOPELESS = 40.0
+"""In ln p at the highest point: families so far below the best are weighed roughly, with ``ROUGHLY`` draws."""
+
+ROUGHLY = 2000
 
 _RADII = 60
 
@@ -57,6 +62,16 @@ class _Job:
     reference: Posterior
     draws: int
     seed: np.random.SeedSequence
+
+    def posterior(self) -> Posterior:
+        return comparable(self.setup.posterior(self.family, list(self.sigma_factors)), self.reference)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Weighing:
+    job: _Job
+    modes: tuple[FloatArray, ...]
+    most: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +140,14 @@ def weigh_profiles(
         for name, family in wanted.items()
     ]  # fmt: skip
     progress(f"weighing {len(jobs)} kinds of profiles")
-    results = spread(_weigh, jobs) if spread is not None else [_weigh(j) for j in jobs]
+    each = spread if spread is not None else _one_by_one
+    found = each(_search, jobs)
+    best = max(height for height, _ in found)
+    weighings = [
+        _Weighing(job=job, modes=modes, most=MOST if height > best - HOPELESS else ROUGHLY)
+        for job, (height, modes) in zip(jobs, found, strict=True)
+    ]
+    results = each(_weigh, weighings)
     done = dict(zip(wanted, results, strict=True))
 
     numbers = tuple(_weighed("shells", n, done[f"shells {n}"]) for n in range(1, count + 1))
@@ -143,13 +165,24 @@ def weigh_profiles(
     )
 
 
-def _weigh(job: _Job) -> _Done:
-    setup = job.setup
-    posterior = comparable(setup.posterior(job.family, list(job.sigma_factors)), job.reference)
-    modes = local_maxima(posterior)
+def _one_by_one(function: Callable[[Any], Any], jobs: list[Any]) -> list[Any]:
+    return [function(job) for job in jobs]
+
+
+def _search(job: _Job) -> tuple[float, tuple[FloatArray, ...]]:
+    """Return ln p at the highest point, with everything linear integrated out, and the maxima."""
+    posterior = job.posterior()
+    modes = tuple(local_maxima(posterior))
+    collapsed = CollapsedPosterior(posterior=posterior, anchor=modes[0])
+    return collapsed.log_density(modes[0][collapsed.kept])[0], modes
+
+
+def _weigh(weighing: _Weighing) -> _Done:
+    job, modes = weighing.job, weighing.modes
+    posterior = job.posterior()
     first, second = job.seed.spawn(2)
-    quick = setup.on_nodes(posterior)
-    found = evidence(quick, modes, first)
+    quick = job.setup.on_nodes(posterior)
+    found = evidence(quick, modes, first, most=weighing.most)
     collapsed = CollapsedPosterior(posterior=quick, anchor=modes[0])
     rng = np.random.default_rng(second)
     n = len(job.family.names)
@@ -163,7 +196,7 @@ def _weigh(job: _Job) -> _Done:
     n_data = len(posterior.intensity)
     theta = np.empty((0, len(posterior.names)))
     if job.draws:
-        chosen = rng.permutation(_resample(found, job.draws, rng))
+        chosen = rng.permutation(resample(found.weights, job.draws, rng))
         theta = np.stack([collapsed.complete(found.points[i], rng) for i in chosen])
     return _Done(
         evidence=(found.ln_z, found.ln_z_sigma, found.effective), chi2=float(r[:n_data] @ r[:n_data]), theta=theta,
@@ -201,12 +234,6 @@ def _mixture(numbers: tuple[WeighedProfile, ...], done: Sequence[_Done], total: 
         # independent, weighed draws: there are no chains to compare
         r_hat=1.0, effective=float(min(*used, len(stacked))), acceptance=float(np.nan),
     )  # fmt: skip
-
-
-def _resample(found: Evidence, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return indices of ``count`` draws by systematic resampling of the weights."""
-    at = (rng.uniform() + np.arange(count)) / count
-    return np.minimum(np.searchsorted(np.cumsum(found.weights), at), len(found.weights) - 1)
 
 
 def _radii() -> FloatArray:
