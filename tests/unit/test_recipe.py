@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from nanostrata.errors import RecipeError
 from nanostrata.pipeline.recipe import NOT_BUILT_TABLES, Recipe, load_recipe, parse_recipe, read_recipe
+from nanostrata.pipeline.recipe_atoms import Atoms, BondTable, ElasticPair, ElasticTable
 from nanostrata.pipeline.recipe_curves import (
     Asaxs,
     AsaxsCurve,
@@ -27,7 +28,6 @@ from nanostrata.pipeline.recipe_curves import (
 )  # fmt: skip
 from nanostrata.pipeline.recipe_plan import Plan, PlanFlux, PlanProfile
 from nanostrata.pipeline.recipe_tables import (
-    Atoms,
     Edx,
     Growth,
     Lattice,
@@ -256,7 +256,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "`[tem]`": (Tem,),
     "`[edx]`": (Edx,),
     "`[growth]`": (Growth,),
-    "`[atoms]`": (Atoms,),
+    "`[atoms]`": (Atoms, BondTable, ElasticPair, ElasticTable),
     "`[plan]`": (Plan, PlanFlux, PlanProfile),
     "Given contrasts": (Contrasts, ContrastCurveTable),
 }

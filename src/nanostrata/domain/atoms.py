@@ -20,6 +20,8 @@ class AtomicModel(Domain):
     radius_fraction : (m,) ellipsoidal radius s = r / R(direction), 0 in the centre, 1 on the surface
     site_volume_nm3 : (m,) volume of medium that the site displaces, nm^3; the sum is the particle's volume
     semi_axes_nm : (A, B, C) of the cutting spheroid, nm
+    shell_index : (m,) shell of each site, 1 = innermost; empty where unknown
+    sublattice : (m,) 0 = cation, 1 = anion site; empty where elements and neighbours tell it (named structures)
     """
 
     symbols: tuple[str, ...]
@@ -28,6 +30,7 @@ class AtomicModel(Domain):
     site_volume_nm3: FloatArray
     semi_axes_nm: tuple[float, float, float]
     shell_index: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    sublattice: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     info: dict[str, float | int | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -38,6 +41,7 @@ class AtomicModel(Domain):
             self, "site_volume_nm3", frozen_array("site_volume_nm3", self.site_volume_nm3, nonnegative=True, length=m)
         )
         freeze(self, "shell_index", frozen_array("shell_index", self.shell_index, dtype=np.int64))
+        freeze(self, "sublattice", frozen_array("sublattice", self.sublattice, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.symbols)

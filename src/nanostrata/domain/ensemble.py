@@ -9,6 +9,7 @@ import numpy as np
 from nanostrata.domain.atoms import AtomicModel
 from nanostrata.domain.base import Domain, FloatArray, IntArray, freeze, frozen_array
 from nanostrata.domain.charge import BalanceReport
+from nanostrata.domain.relaxation import Relaxation, StrainProfile
 from nanostrata.errors import PhysicsError
 
 
@@ -26,6 +27,8 @@ class AtomEnsemble(Domain):
     diameter_mean_nm, diameter_std_nm, aspect_mean : of the number distribution that the ensemble stands for
     quadrature_error : largest relative error of a sphere's curve that this choice of sizes makes
     balance : charge report of each particle; empty where charges were left as they came
+    relaxation : report of each particle; empty where atoms stand on the lattice
+    strain : radial profile of strain over all particles after relaxation, or None
     """
 
     particles: tuple[AtomicModel, ...]
@@ -39,6 +42,8 @@ class AtomEnsemble(Domain):
     aspect_mean: float
     quadrature_error: float
     balance: tuple[BalanceReport, ...] = ()
+    relaxation: tuple[Relaxation, ...] = ()
+    strain: StrainProfile | None = None
 
     def __post_init__(self) -> None:
         n = len(self.particles)

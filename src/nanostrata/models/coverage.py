@@ -175,7 +175,7 @@ def outermost_layer(model: AtomicModel, on: IntArray) -> BoolArray:
 def site_sublattices(model: AtomicModel, solid: SolidSolution) -> IntArray:
     """Sublattice of each site: 0 cations (or all atoms where there are no ions), 1 anions.
 
-    An element tells it where it is a cation, or an anion, of both materials. For vacancies (and Sb between CuSbS2 and InSb)
+    The particle carries it, or an element tells it where it is a cation, or an anion, of both materials. For vacancies (and Sb between CuSbS2 and InSb)
     the sites at bond length decide: they are of the other sublattice.
 
     Raises
@@ -183,6 +183,8 @@ def site_sublattices(model: AtomicModel, solid: SolidSolution) -> IntArray:
     PhysicsError
         When an atom is of neither material, or a vacancy has no neighbour that tells.
     """
+    if len(model) and len(model.sublattice) == len(model):
+        return np.array(model.sublattice)
     structure = _structure(model)
     if sublattice_count(structure) == 1:
         return np.zeros(len(model), dtype=np.int64)

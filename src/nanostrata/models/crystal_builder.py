@@ -195,6 +195,8 @@ def build_crystal(
         site_volume_nm3=volume,
         semi_axes_nm=axes,
         shell_index=np.minimum(np.ceil(np.minimum(s, 1.0) * shells), shells).clip(min=1).astype(np.int64),
+        # the neighbours of a vacancy tell its sublattice in named structures only
+        sublattice=on[flat] if cell.structure == "cif" else np.empty(0, dtype=np.int64),
         info={
             "diameter_nm": float((6.0 * volume.sum() / math.pi) ** (1.0 / 3.0)),
             "aspect_ratio": float(axes[2] / math.sqrt(axes[0] * axes[1])),

@@ -14,8 +14,8 @@ from nanostrata.errors import PhysicsError
 from nanostrata.kernels import sizes as size_kernels
 from nanostrata.kernels.gauss_nodes import gauss_nodes
 from nanostrata.kernels.multishell import sphere_phi
+from nanostrata.models.crystal_plan import CrystalPlan, build_planned
 from nanostrata.models.density import SolidSolution
-from nanostrata.models.lattice_particle import build_particle
 
 QUADRATURE_GOAL = 1e-3
 """Relative error of a sphere's curve that the choice of sizes may make."""
@@ -142,6 +142,7 @@ def build_ensemble(
     structure: str | None = None,
     axis: str = "001",
     shells: int = 5,
+    crystal: CrystalPlan | None = None,
     seed: np.random.SeedSequence,
 ) -> AtomEnsemble:
     """Build the planned particles; each has its own generator, so that the result does not depend on the order.
@@ -155,20 +156,22 @@ def build_ensemble(
     draw : posterior draw of each particle, kept for the record
     diameter_nm : (n,) built diameters where they differ from the plan's (a posterior draw moves them)
     shells : number of equispaced shells by which atoms are labelled
+    crystal : facets, faults, surface, a crystal of a CIF; None for spheroids cut from a named structure
 
     Raises
     ------
     PhysicsError
-        As :func:`nanostrata.models.lattice_particle.build_particle`.
+        As :func:`nanostrata.models.crystal_plan.build_planned`.
     """
     diameters = plan.diameter_nm if diameter_nm is None else diameter_nm
     built = []
     for i, child in enumerate(seed.spawn(len(diameters))):
-        minor = 0.5 * float(diameters[i]) * float(aspect_ratio[i]) ** (-1.0 / 3.0)
         built.append(
-            build_particle(
+            build_planned(
                 solid,
-                semi_axes_nm=(minor, minor, minor * float(aspect_ratio[i])),
+                crystal or CrystalPlan(),
+                diameter_nm=float(diameters[i]),
+                aspect_ratio=float(aspect_ratio[i]),
                 x_of_s=steps(shell_fraction[i]) if profiles is None else profiles[i],
                 structure=structure,
                 axis=axis,

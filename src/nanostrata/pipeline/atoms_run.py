@@ -13,9 +13,10 @@ from nanostrata.domain.fit import ProfileFit
 from nanostrata.domain.verification import Verification
 from nanostrata.models.build_posterior import PriorKnowledge
 from nanostrata.models.density import SolidSolution
+from nanostrata.pipeline.crystal_run import crystal_plan, relax_ensemble
 from nanostrata.pipeline.gather import Inputs
 from nanostrata.pipeline.recipe import Recipe
-from nanostrata.pipeline.recipe_tables import Atoms
+from nanostrata.pipeline.recipe_atoms import Atoms
 from nanostrata.tables.factors import FactorTable
 
 
@@ -24,7 +25,8 @@ def build_atoms(
 ) -> AtomEnsemble:
     """Build the ensemble: each particle has the size, aspect ratio and profile of another posterior draw.
 
-    The particle nearest to the mean diameter comes first. Charges that whole numbers of atoms leave in a shell are balanced.
+    The particle nearest to the mean diameter comes first. Charges that whole numbers of atoms leave in a shell are balanced;
+    where the project file asks for it the atoms are then relaxed, and everything later sees the relaxed ones.
     """
     from nanostrata.stages.build_atoms import balance, build_ensemble, plan_sizes, steps
 
@@ -49,13 +51,14 @@ def build_atoms(
         solid, plan, mean_nm=float(mean.mean()), std_nm=float(std.mean()), diameter_nm=diameter, aspect_ratio=aspect[draw],
         shell_fraction=np.clip(fit.main.shell_fraction[draw], 0.0, 1.0), draw=draw,
         structure=recipe.particle.structure or solid.core.structure, axis=recipe.particle.axis,
-        shells=len(fit.fractions), seed=build,
+        shells=len(fit.fractions), crystal=crystal_plan(recipe, solid), seed=build,
     )  # fmt: skip
     balanced = [
         balance(p, solid, np.random.default_rng(child), x_of_s=steps(x))
         for p, x, child in zip(ensemble.particles, ensemble.shell_fraction, exchange.spawn(count), strict=True)
     ]
-    return replace(ensemble, particles=tuple(p for p, _ in balanced), balance=tuple(b for _, b in balanced))
+    ensemble = replace(ensemble, particles=tuple(p for p, _ in balanced), balance=tuple(b for _, b in balanced))
+    return relax_ensemble(ensemble, recipe, solid)
 
 
 def verify_atoms(

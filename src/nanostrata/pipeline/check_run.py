@@ -14,6 +14,7 @@ from nanostrata.errors import DataError, NanostrataError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline import gather
 from nanostrata.pipeline.check_factors import TableSpread, table_spread
+from nanostrata.pipeline.crystal_run import check_crystal
 from nanostrata.pipeline.propose import energy_from_name
 from nanostrata.pipeline.recipe import Recipe, read_recipe
 from nanostrata.pipeline.usable import curve_energies, unusable
@@ -149,10 +150,15 @@ def inspect_project(path: Path) -> CheckReport:
 
 def _solid(recipe: Recipe, problems: list[str]) -> SolidSolution | None:
     try:
-        return gather.materials(recipe)
+        solid = gather.materials(recipe)
     except NanostrataError as error:
         problems += [f"{recipe.file}: {p}" for p in error.problems]
         return None
+    try:
+        check_crystal(recipe, solid)
+    except NanostrataError as error:
+        problems += [f"{recipe.file}: {p}" for p in error.problems]
+    return solid
 
 
 def _role(recipe: Recipe) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from nanostrata.errors import RecipeError
+from nanostrata.pipeline.recipe_atoms import Atoms, atoms_problems
 from nanostrata.pipeline.recipe_curves import Asaxs, Contrasts, FactorFile, Saxs
 from nanostrata.pipeline.recipe_plan import Plan
 from nanostrata.pipeline.recipe_tables import (
     SUPPORTED_PROFILES,
-    Atoms,
     Edx,
     Growth,
     Materials,
@@ -92,6 +92,7 @@ class Recipe(Table):
             )
         if self.particle.size == "fixed" and self.tem is None:
             problems.append('particle.size: "fixed" takes the size from [tem], which is missing; add it or write "fit"')
+        problems += atoms_problems(self)
         if self.edx is not None and self.materials is None:
             problems.append(
                 "edx: needs [materials.core], which says what the elements belong to; add it or take [edx] out"

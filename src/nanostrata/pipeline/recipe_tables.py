@@ -11,7 +11,7 @@ from nanostrata.errors import NanostrataError
 from nanostrata.pipeline.recipe_text import near_miss
 
 __all__ = [
-    "SUPPORTED_PROFILES", "Atoms", "Edx", "Growth", "Lattice", "MaterialTable", "Materials", "MediumTable", "Particle",
+    "SUPPORTED_PROFILES", "Edx", "Growth", "Lattice", "MaterialTable", "Materials", "MediumTable", "Particle",
     "Sample", "Table", "Tem",
 ]  # fmt: skip
 
@@ -259,9 +259,3 @@ class Growth(Table):
 
     temperature_c: float = Field(gt=-273.15, lt=3000, description="a temperature in degrees C")
     time_s: float = Field(gt=0, description="a time in s, above 0")
-
-
-class Atoms(Table):
-    """``[atoms]``."""
-
-    particles: int = Field(default=20, ge=1, le=2000, description="a whole number from 1 to 2000")

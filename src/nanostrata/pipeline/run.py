@@ -114,6 +114,7 @@ def reconstruct(
 
     from nanostrata.pipeline import (
         atoms_run,
+        crystal_run,
         derived_run,
         energies_run,
         families_run,
@@ -129,6 +130,7 @@ def reconstruct(
 
     progress("reading")
     solid = gather.materials(recipe)
+    crystal_run.check_crystal(recipe, solid)
     inputs = step("read", lambda: gather.read_inputs(recipe, solid))
 
     sizes, fit, contrasts, particle, ensemble, verification = inputs.sizes, None, None, None, None, None
