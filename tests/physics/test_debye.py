@@ -33,9 +33,11 @@ def _per_point(species, weights, amplitudes):
 
 def _binned(positions, species, weights, q, engine="auto", step=None):
     step = step or debye.BIN_TIMES_Q / q.max()
-    histogram = np.zeros((debye.bins_for(positions, step), debye.n_channels(N_SPECIES, weights.shape[1])))
-    debye.pair_histogram(positions, species, weights, N_SPECIES, step, histogram, engine=engine)
-    return debye.pair_matrix(histogram, step, debye.self_terms(species, weights, N_SPECIES), N_SPECIES, q)
+    n_bins = debye.bins_for(positions, step)
+    table = np.zeros((debye.n_channels(N_SPECIES, weights.shape[1]), n_bins, debye.MOMENTS))
+    count = np.zeros(n_bins)
+    debye.pair_moments(positions, species, weights, N_SPECIES, step, table, count, engine=engine)
+    return debye.pair_matrix(debye.sinc_sums(table, step, q), debye.self_terms(species, weights, N_SPECIES))
 
 
 @pytest.mark.parametrize("engine", ["numba", "numpy"])
@@ -49,7 +51,7 @@ def test_binned_sum_equals_the_double_sum(engine, q_max):
     np.testing.assert_allclose(binned, exact, rtol=1e-6)
 
 
-def test_engines_fill_the_same_histogram():
+def test_engines_fill_the_same_tables():
     positions, species, weights = _cloud(2)
     q = np.linspace(0.0, 20.0, 30)
     np.testing.assert_allclose(
@@ -101,23 +103,44 @@ def test_far_beyond_all_distances_only_self_terms_stay():
     # two points 1 nm apart: I = 2 f^2 (1 + sin(q)/q)
     positions = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     species, weights = np.array([0, 0]), np.empty((2, 0))
-    q = np.array([np.pi, 3.5 * np.pi])
+    q = np.array([0.0, np.pi, 3.5 * np.pi])
     step = debye.BIN_TIMES_Q / q.max()
-    histogram = np.zeros((debye.bins_for(positions, step), 1))
-    debye.pair_histogram(positions, species, weights, 1, step, histogram)
-    pairs = debye.pair_matrix(histogram, step, debye.self_terms(species, weights, 1), 1, q)
-    np.testing.assert_allclose(pairs[0, 0], 2.0 * (1.0 + np.sin(q) / q), rtol=2e-6)
+    table, count = np.zeros((1, debye.bins_for(positions, step), debye.MOMENTS)), np.zeros(100)
+    debye.pair_moments(positions, species, weights, 1, step, table, count)
+    pairs = debye.pair_matrix(debye.sinc_sums(table, step, q), debye.self_terms(species, weights, 1))
+    np.testing.assert_allclose(pairs[0, 0], 2.0 * (1.0 + np.sinc(q / np.pi)), rtol=1e-9)
 
 
-def test_short_or_misshapen_histogram_is_refused():
+@pytest.mark.parametrize("width", [1.0, 2.0, 3.0])
+def test_error_of_the_bins_stays_below_its_bound(width):
+    # points of unit amplitude, bins made wide on purpose: the error must be seen, and must lie below the bound
+    positions, species, _ = _cloud(8, m=150)
+    species = np.abs(species)
+    q = np.linspace(1.0, 30.0, 59)
+    step = width / q.max()
+    none = np.empty((len(species), 0))
+    n_bins = debye.bins_for(positions, step)
+    table, count = np.zeros((debye.n_channels(N_SPECIES, 0), n_bins, debye.MOMENTS)), np.zeros(n_bins)
+    debye.pair_moments(positions, species, none, N_SPECIES, step, table, count)
+    assert count.sum() == len(species) * (len(species) - 1) / 2
+    pairs = debye.pair_matrix(debye.sinc_sums(table, step, q), debye.self_terms(species, none, N_SPECIES))
+    ones = np.ones((N_SPECIES, len(q)), dtype=complex)
+    exact = debye.debye_brute_force(positions, np.ones((len(species), len(q)), dtype=complex), q)
+    error = np.abs(debye.intensity_from_pairs(pairs, ones) - exact)
+    bound = 2.0 * debye.interpolation_error(count, step, q)
+    rounding = 1e-12 * exact
+    assert np.all(error <= bound + rounding)
+    if width > 2.5:
+        assert error[-1] > 1e-3 * bound[-1]
+
+
+def test_short_or_misshapen_tables_are_refused():
     positions, species, weights = _cloud(7)
-    with pytest.raises(ValueError, match="bins"):
-        debye.pair_histogram(
-            positions, species, weights, N_SPECIES, 1e-3, np.zeros((5, debye.n_channels(N_SPECIES, 2)))
-        )
-    with pytest.raises(ValueError, match="channels"):
-        debye.pair_histogram(positions, species, weights, N_SPECIES, 1e-3, np.zeros((9000, 3)))
+    channels = debye.n_channels(N_SPECIES, 2)
+    for shape, message in (((channels, 5, 8), "bins"), ((3, 9000, 8), "channels"), ((channels, 9000, 4), "moments")):
+        with pytest.raises(ValueError, match=message):
+            debye.pair_moments(positions, species, weights, N_SPECIES, 1e-3, np.zeros(shape), np.zeros(9000))
     with pytest.raises(ValueError, match="engine"):
-        debye.pair_histogram(
-            positions, species, weights, N_SPECIES, 1.0, np.zeros((900, debye.n_channels(N_SPECIES, 2))), engine="cuda"
+        debye.pair_moments(
+            positions, species, weights, N_SPECIES, 1.0, np.zeros((channels, 900, 8)), np.zeros(900), engine="cuda"
         )

@@ -1,7 +1,13 @@
-"""Orientation-averaged scattering of points: exact pair sums by species, through a fine histogram of pair distances."""
+r"""Orientation-averaged scattering of points: pair sums by species through moments of pair distances in coarse bins.
+
+A bin keeps, for every pair of species, the sums of the first eight powers of the distance from its middle. From them the sum
+of any smooth function over all pairs follows by interpolation in the bin at eight Chebyshev points, so that bins may be as
+wide as 1 / q_max. The error per pair is bounded, see :func:`interpolation_error`.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,42 +19,55 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 Engine: TypeAlias = Literal["auto", "numba", "numpy"]
 
-BIN_TIMES_Q = 4e-3
-"""Default bin width times largest q; with :func:`sharpened` a pair sum is then right to better than 5e-7."""
+MOMENTS = 8
+"""Powers 0 .. 7 of the distance from the middle of the bin."""
 
-_ROWS_PER_BLOCK = 64
-_Q_PER_BLOCK = 16
+BIN_TIMES_Q = 1.0
+"""Default bin width times largest q: a pair is then right to better than 8e-10 / (q r)."""
+
+_CHUNK = 512
+_NUMPY_PAIRS = 1 << 18
+_TABLE_ENTRIES = 1 << 19
 _compiled: dict[str, Any] = {}
 
 
 def n_channels(n_species: int, n_weights: int) -> int:
     """Number of independent pair sums of ``n_species`` kinds of points that also carry ``n_weights`` weights each."""
-    return n_species * (n_species + 1) // 2 + n_species * n_weights + n_weights * (n_weights + 1) // 2
+    n = n_species + n_weights
+    return n * (n + 1) // 2
+
+
+def channel_pairs(n: int) -> list[tuple[int, int]]:
+    """Pairs a <= b of the channels, in their order."""
+    return [(a, b) for a in range(n) for b in range(a, n)]
 
 
 def bins_for(positions_nm: FloatArray, bin_nm: float) -> int:
     """Bins that hold every pair distance: twice the largest distance from the middle is a safe upper bound."""
     if not len(positions_nm):
-        return 2
+        return 1
     middle = 0.5 * (positions_nm.min(axis=0) + positions_nm.max(axis=0))
     reach = 2.0 * float(np.sqrt(((positions_nm - middle) ** 2).sum(axis=1).max()))
-    return int(reach / bin_nm) + 3
+    return int(reach / bin_nm) + 2
 
 
-def pair_histogram(
+def pair_moments(
     positions_nm: FloatArray,
     species: IntArray,
     weights: FloatArray,
     n_species: int,
     bin_nm: float,
     out: FloatArray,
+    count: FloatArray,
     *,
     engine: Engine = "auto",
 ) -> None:
-    r"""Add the pair distances of one body to a histogram, split by species.
+    r"""Add the moments of the pair distances of one body, split by species.
 
-    A distance d between bins b and b + 1 gives its two neighbours the shares of a linear interpolation, so that the
-    histogram stands for :math:`\sum \sin(q d)/(q d)`; what the interpolation blurs is undone by :func:`sharpened`.
+    .. math:: m_{ab}[n, k] \mathrel{+}= \sum_{i<j} w_{ia} w_{jb}\, \delta_{ij}^k, \qquad
+              \delta = \frac{d_{ij}}{\Delta} - n - \tfrac12
+
+    Points are taken species by species, so that the inner loop writes to one table that fits the fastest cache.
 
     Parameters
     ----------
@@ -60,114 +79,177 @@ def pair_histogram(
         Further amplitudes that every point carries (displaced medium); k may be 0.
     n_species : int
     bin_nm : float
-        Width of the bins; bin b stands for the distance b * bin_nm.
-    out : (n_bins, n_channels)
-        Sums over unordered pairs are added here. Channels: species pairs (a <= b), species times weight, weight pairs
-        (k <= l), in the order of :func:`pair_matrix`.
+        Width of the bins.
+    out : (n_channels, n_bins, MOMENTS)
+        Sums over unordered pairs are added here; channels in the order of :func:`channel_pairs`, species before weights.
+        Two different channels hold both orders, a with b and b with a.
+    count : (n_bins,)
+        The number of pairs of points of whatever kind is added here.
     engine : "auto", "numba" or "numpy"
 
     Raises
     ------
     ValueError
-        When the histogram is too short for the body, or an engine is not known.
+        When the tables are too short for the body, or an engine is not known.
 
     References
     ----------
     Debye, Ann. Phys. 351, 809 (1915), doi:10.1002/andp.19153510606.
     """
-    if out.shape[1] != n_channels(n_species, weights.shape[1]):
-        raise ValueError(f"out: expected {n_channels(n_species, weights.shape[1])} channels, got {out.shape[1]}")
-    if out.shape[0] < bins_for(positions_nm, bin_nm):
-        raise ValueError(f"out: expected at least {bins_for(positions_nm, bin_nm)} bins, got {out.shape[0]}")
+    wanted = n_channels(n_species, weights.shape[1])
+    if out.shape[0] != wanted or out.shape[2] != MOMENTS:
+        raise ValueError(f"out: expected {wanted} channels of {MOMENTS} moments, got {out.shape[0]} of {out.shape[2]}")
+    if min(out.shape[1], len(count)) < bins_for(positions_nm, bin_nm):
+        raise ValueError(f"out: expected at least {bins_for(positions_nm, bin_nm)} bins, got {out.shape[1]}")
     if engine not in ("auto", "numba", "numpy"):
         raise ValueError(f"engine: expected auto, numba or numpy, got {engine!r}")
-    if engine == "numpy" or (engine == "auto" and not numba_available()):
-        _accumulate_numpy(positions_nm, species, weights, n_species, bin_nm, out)
+    compiled = engine == "numba" or (engine == "auto" and numba_available())
+    order = np.argsort(species, kind="stable")
+    kind = species[order]
+    x, y, z = (np.ascontiguousarray(positions_nm[order, k], dtype=np.float64) for k in range(3))
+    if weights.shape[1]:
+        w = np.ascontiguousarray(weights[order], dtype=np.float64)
+        if compiled:
+            _kernel("weighted", _weighted)(x, y, z, kind, w, n_species, 1.0 / bin_nm, out, count)
+        else:
+            _weighted_numpy(x, y, z, kind, w, n_species, 1.0 / bin_nm, out, count)
         return
-    if "accumulate" not in _compiled:
-        _compiled["accumulate"] = jit()(_accumulate)
-    _compiled["accumulate"](
-        np.ascontiguousarray(positions_nm),
-        np.ascontiguousarray(species),
-        np.ascontiguousarray(weights),
-        n_species,
-        bin_nm,
-        out,
-    )
+    starts = np.searchsorted(kind, np.arange(n_species + 1))
+    before = out[:, :, 0].sum(axis=0)
+    run = _kernel("block", _block) if compiled else _block_numpy
+    for c, (a, b) in enumerate(channel_pairs(n_species)):
+        run(x, y, z, starts[a], starts[a + 1], starts[b], starts[b + 1], a == b, 1.0 / bin_nm, out[c])
+    count[: out.shape[1]] += out[:, :, 0].sum(axis=0) - before
 
 
-def _accumulate(pos: FloatArray, kind: IntArray, w: FloatArray, n_s: int, step: float, out: FloatArray) -> None:
+def _kernel(name: str, function: Any) -> Any:
+    if name not in _compiled:
+        # "contract" lets the distances be computed several at a time; sums keep their order
+        _compiled[name] = jit(fastmath={"contract"})(function)
+    return _compiled[name]
+
+
+def _block(
+    x: FloatArray, y: FloatArray, z: FloatArray, a0: int, a1: int, b0: int, b1: int, same: bool, inverse: float, out: FloatArray
+) -> None:  # fmt: skip
+    table = out.reshape(-1)
+    bins = np.empty(_CHUNK, np.int32)
+    rest = np.empty(_CHUNK)
+    for i in range(a0, a1):
+        xi, yi, zi = x[i], y[i], z[i]
+        for j in range(i + 1 if same else b0, b1, _CHUNK):
+            m = min(_CHUNK, b1 - j)
+            # slices start at 0, which spares the check for negative indices in the inner loops
+            xs, ys, zs, n_of, r_of = x[j : j + m], y[j : j + m], z[j : j + m], bins[:m], rest[:m]
+            for k in range(xs.size):
+                dx, dy, dz = xs[k] - xi, ys[k] - yi, zs[k] - zi
+                t = np.sqrt(dx * dx + dy * dy + dz * dz) * inverse
+                n = np.int32(t)
+                n_of[k] = n
+                r_of[k] = t - (n + 0.5)
+            for k in range(n_of.size):
+                o = np.uint64(n_of[k]) * np.uint64(8)
+                d = r_of[k]
+                d2 = d * d
+                d3 = d2 * d
+                d4 = d2 * d2
+                table[o] += 1.0
+                table[o + np.uint64(1)] += d
+                table[o + np.uint64(2)] += d2
+                table[o + np.uint64(3)] += d3
+                table[o + np.uint64(4)] += d4
+                table[o + np.uint64(5)] += d4 * d
+                table[o + np.uint64(6)] += d4 * d2
+                table[o + np.uint64(7)] += d4 * d3
+
+
+def _weighted(
+    x: FloatArray, y: FloatArray, z: FloatArray, kind: IntArray, w: FloatArray, n_s: int, inverse: float, out: FloatArray, count: FloatArray
+) -> None:  # fmt: skip
     m, n_w = w.shape
-    base_sw = n_s * (n_s + 1) // 2
-    base_ww = base_sw + n_s * n_w
-    inverse = 1.0 / step
+    n_all = n_s + n_w
+    power = np.empty(MOMENTS)
     for i in range(m):
-        xi, yi, zi, a = pos[i, 0], pos[i, 1], pos[i, 2], kind[i]
+        a = kind[i]
         for j in range(i + 1, m):
-            dx, dy, dz = xi - pos[j, 0], yi - pos[j, 1], zi - pos[j, 2]
+            dx, dy, dz = x[i] - x[j], y[i] - y[j], z[i] - z[j]
             t = np.sqrt(dx * dx + dy * dy + dz * dz) * inverse
             n = int(t)
-            hi = t - n
-            lo = 1.0 - hi
-            b = kind[j]
-            if a >= 0 and b >= 0:
-                s, u = (a, b) if a <= b else (b, a)
-                c = s * n_s - s * (s - 1) // 2 + u - s
-                out[n, c] += lo
-                out[n + 1, c] += hi
+            d = t - (n + 0.5)
+            count[n] += 1.0
+            power[0] = 1.0
+            for p in range(1, MOMENTS):
+                power[p] = power[p - 1] * d
+            b = kind[j]  # points are sorted: a <= b
+            if a >= 0:
+                h = out[a * n_all - a * (a - 1) // 2 + b - a, n]
+                for p in range(MOMENTS):
+                    h[p] += power[p]
             for k in range(n_w):
                 if a >= 0:
-                    c = base_sw + a * n_w + k
-                    out[n, c] += lo * w[j, k]
-                    out[n + 1, c] += hi * w[j, k]
+                    h = out[a * n_all - a * (a - 1) // 2 + n_s + k - a, n]
+                    for p in range(MOMENTS):
+                        h[p] += w[j, k] * power[p]
                 if b >= 0:
-                    c = base_sw + b * n_w + k
-                    out[n, c] += lo * w[i, k]
-                    out[n + 1, c] += hi * w[i, k]
-            c = base_ww
-            for k in range(n_w):
-                for p in range(k, n_w):
-                    v = w[i, k] * w[j, p]
-                    if p > k:
-                        v = 0.5 * (v + w[i, p] * w[j, k])
-                    out[n, c] += lo * v
-                    out[n + 1, c] += hi * v
-                    c += 1
+                    h = out[b * n_all - b * (b - 1) // 2 + n_s + k - b, n]
+                    for p in range(MOMENTS):
+                        h[p] += w[i, k] * power[p]
+                s = n_s + k
+                base = s * n_all - s * (s - 1) // 2 - s + n_s
+                for l in range(k, n_w):
+                    v = w[i, k] * w[j, l]
+                    if l > k:
+                        v += w[i, l] * w[j, k]
+                    h = out[base + l, n]
+                    for p in range(MOMENTS):
+                        h[p] += v * power[p]
 
 
-def _accumulate_numpy(pos: FloatArray, kind: IntArray, w: FloatArray, n_s: int, step: float, out: FloatArray) -> None:
-    m, n_w = w.shape
-    one_hot = np.zeros((m, n_s))
-    one_hot[np.flatnonzero(kind >= 0), kind[kind >= 0]] = 1.0
-    columns = np.hstack([one_hot, w])
+def _block_numpy(
+    x: FloatArray, y: FloatArray, z: FloatArray, a0: int, a1: int, b0: int, b1: int, same: bool, inverse: float, out: FloatArray
+) -> None:  # fmt: skip
     n_bins = len(out)
-    for start in range(0, m, _ROWS_PER_BLOCK):
-        rows = np.arange(start, min(start + _ROWS_PER_BLOCK, m))
-        cols = np.arange(start, m)
-        i, j = (x.ravel() for x in np.meshgrid(rows, cols, indexing="ij"))
+    rows = max(1, _NUMPY_PAIRS // max(b1 - b0, 1))
+    for start in range(a0, a1, rows):
+        i = np.arange(start, min(start + rows, a1))
+        t = np.sqrt((x[i, None] - x[b0:b1]) ** 2 + (y[i, None] - y[b0:b1]) ** 2 + (z[i, None] - z[b0:b1]) ** 2)
+        t *= inverse
+        flat = t[np.arange(b0, b1)[None, :] > i[:, None]] if same else t.ravel()
+        n = flat.astype(np.int64)
+        d = flat - (n + 0.5)
+        value = np.ones(len(d))
+        for p in range(MOMENTS):
+            out[:, p] += np.bincount(n, value, minlength=n_bins)
+            value *= d
+
+
+def _weighted_numpy(
+    x: FloatArray, y: FloatArray, z: FloatArray, kind: IntArray, w: FloatArray, n_s: int, inverse: float, out: FloatArray, count: FloatArray
+) -> None:  # fmt: skip
+    m, n_w = w.shape
+    columns = np.zeros((m, n_s + n_w))
+    columns[np.flatnonzero(kind >= 0), kind[kind >= 0]] = 1.0
+    columns[:, n_s:] = w
+    rows = max(1, _NUMPY_PAIRS // max(m, 1))
+    for start in range(0, m, rows):
+        i, j = (
+            v.ravel() for v in np.meshgrid(np.arange(start, min(start + rows, m)), np.arange(start, m), indexing="ij")
+        )
         keep = j > i
         i, j = i[keep], j[keep]
-        t = np.sqrt(((pos[i] - pos[j]) ** 2).sum(axis=1)) / step
+        t = np.sqrt((x[i] - x[j]) ** 2 + (y[i] - y[j]) ** 2 + (z[i] - z[j]) ** 2) * inverse
         n = t.astype(np.int64)
-        hi = t - n
-        c = 0
-        for a, b in _channel_pairs(n_s, n_w):
+        d = t - (n + 0.5)
+        count += np.bincount(n, minlength=len(count))
+        for c, (a, b) in enumerate(channel_pairs(n_s + n_w)):
             v = columns[i, a] * columns[j, b]
             if a != b:
-                # species and weight pairs (a, b) and (b, a) fall together; two weights are symmetrised to their mean
-                other = columns[i, b] * columns[j, a]
-                v = 0.5 * (v + other) if a >= n_s else v + other
+                v = v + columns[i, b] * columns[j, a]
             used = np.flatnonzero(v)
-            out[:, c] += np.bincount(n[used], v[used] * (1.0 - hi[used]), minlength=n_bins)
-            out[:, c] += np.bincount(n[used] + 1, v[used] * hi[used], minlength=n_bins)
-            c += 1
-
-
-def _channel_pairs(n_species: int, n_weights: int) -> list[tuple[int, int]]:
-    first = [(a, b) for a in range(n_species) for b in range(a, n_species)]
-    mixed = [(a, n_species + k) for a in range(n_species) for k in range(n_weights)]
-    last = [(n_species + k, n_species + m) for k in range(n_weights) for m in range(k, n_weights)]
-    return first + mixed + last
+            value = v[used]
+            for p in range(MOMENTS):
+                out[c, :, p] += np.bincount(n[used], value, minlength=out.shape[1])
+                value = value * d[used]
 
 
 def self_terms(species: IntArray, weights: FloatArray, n_species: int) -> FloatArray:
@@ -178,28 +260,69 @@ def self_terms(species: IntArray, weights: FloatArray, n_species: int) -> FloatA
     return np.asarray(columns.T @ columns)
 
 
-def sharpened(histogram: FloatArray) -> FloatArray:
-    r"""Undo the mean error of linear binning.
+def sinc_sums(moments: FloatArray, bin_nm: float, q_inv_nm: FloatArray) -> FloatArray:
+    r"""Sum of :math:`\sin(q d)/(q d)` over the pairs whose moments are given.
 
-    A point at the fraction h of a bin of width w adds :math:`\tfrac12 h (1 - h) w^2 g''` to the sum of a function g;
-    the mean over h is :math:`w^2 g''/12`, and the second difference of the histogram takes it back.
+    Inside a bin the function is interpolated at the eight Chebyshev points; the moments say with what weight each point
+    counts.
 
     Parameters
     ----------
-    histogram : (n_bins, ...)
-        Linearly binned; the last bin is empty.
+    moments : (n, n_bins, MOMENTS)
+        From :func:`pair_moments`.
+    bin_nm : float
+    q_inv_nm : (n_q,)
+        1/nm, >= 0.
+
+    Returns
+    -------
+    (n, n_q) float
     """
-    out = histogram * (7.0 / 6.0)
-    out[1:] -= histogram[:-1] / 12.0
-    out[:-1] -= histogram[1:] / 12.0
-    # bin -1 would mirror bin 1 for an even function of the distance
-    out[1] -= histogram[0] / 12.0
+    q = np.asarray(q_inv_nm, dtype=np.float64)
+    used = np.flatnonzero(moments[:, :, 0].any(axis=0)) if len(moments) else np.empty(0, dtype=np.int64)
+    x = 0.5 * np.cos((2 * np.arange(MOMENTS) + 1) * math.pi / (2 * MOMENTS))
+    to_nodes = np.linalg.inv(np.vander(x, MOMENTS, increasing=True))
+    w = (moments[:, used] @ to_nodes).reshape(len(moments), -1)
+    r = ((used[:, None] + 0.5 + x) * bin_nm).ravel()
+    out = np.empty((len(moments), len(q)))
+    step = max(1, _TABLE_ENTRIES // max(len(r), 1))
+    for start in range(0, len(q), step):
+        part = slice(start, start + step)
+        out[:, part] = w @ _sinc(np.outer(r, q[part]))
     return out
 
 
-def pair_matrix(
-    histogram: FloatArray, bin_nm: float, self_sum: FloatArray, n_species: int, q_inv_nm: FloatArray
-) -> FloatArray:
+def _sinc(x: FloatArray) -> FloatArray:
+    # below 1e-4 the series 1 - x^2/6 is right to 1e-18
+    small = x < 1e-4
+    safe = np.where(small, 1.0, x)
+    return np.asarray(np.where(small, 1.0 - x * x / 6.0, np.sin(safe) / safe))
+
+
+def interpolation_error(count: FloatArray, bin_nm: float, q_inv_nm: FloatArray) -> FloatArray:
+    r"""Upper bound of the error that the bins make in a sum over pairs of unit amplitude.
+
+    .. math:: \Big| \sum \frac{\sin q d}{q d} - \ldots \Big| \le \frac{(q \Delta)^K}{K!\, 2^{2K-1}}
+              \sum_n c_n \min\Big(\frac1{K+1}, \frac{2}{q r_n}\Big), \qquad K = 8
+
+    the remainder of Chebyshev interpolation, with the K-th derivative of sin(x)/x, :math:`\int_0^1 t^K
+    \cos(x t + K\pi/2)\, dt`, bounded by the smaller of the two numbers.
+
+    Parameters
+    ----------
+    count : (n_bins,)
+        Pairs in each bin.
+    bin_nm : float
+    q_inv_nm : (n_q,)
+    """
+    q = np.asarray(q_inv_nm, dtype=np.float64)
+    factor = (q * bin_nm) ** MOMENTS / (math.factorial(MOMENTS) * 2.0 ** (2 * MOMENTS - 1))
+    r = np.arange(len(count)) * bin_nm
+    envelope = 1.0 / np.maximum(MOMENTS + 1.0, 0.5 * np.outer(q, r))
+    return np.asarray(factor * (envelope @ count))
+
+
+def pair_matrix(sums: FloatArray, self_sum: FloatArray) -> FloatArray:
     r"""Pair sums over all ordered pairs, self pairs included.
 
     .. math:: P_{ab}(q) = \sum_i \sum_j w_{ia} w_{jb} \frac{\sin q d_{ij}}{q d_{ij}}
@@ -209,36 +332,21 @@ def pair_matrix(
 
     Parameters
     ----------
-    histogram : (n_bins, n_channels)
-        From :func:`pair_histogram`.
-    bin_nm : float
+    sums : (n_channels, n_q)
+        From :func:`sinc_sums`, over unordered pairs.
     self_sum : (n, n)
         From :func:`self_terms`, summed over the same bodies.
-    n_species : int
-    q_inv_nm : (n_q,)
-        1/nm, >= 0.
 
     Returns
     -------
     (n, n, n_q) float
-        n = n_species + number of weights; symmetric.
+        n = number of species and weights; symmetric.
     """
-    q = np.asarray(q_inv_nm, dtype=np.float64)
     n = len(self_sum)
-    sharp = sharpened(histogram)
-    used = np.flatnonzero(sharp.any(axis=1))
-    h = sharp[used]
-    r = used * bin_nm
-    sums = np.empty((len(q), histogram.shape[1]))
-    for start in range(0, len(q), _Q_PER_BLOCK):
-        part = slice(start, start + _Q_PER_BLOCK)
-        # np.sinc is sin(pi x) / (pi x)
-        sums[part] = np.sinc(q[part, None] * r[None, :] / np.pi) @ h
-    out = np.empty((n, n, len(q)))
-    for c, (a, b) in enumerate(_channel_pairs(n_species, n - n_species)):
-        # unordered pairs of two kinds of species, and species times weight, already hold both orders
-        factor = 1.0 if (a != b and a < n_species) else 2.0
-        out[a, b] = factor * sums[:, c] + self_sum[a, b]
+    out = np.empty((n, n, sums.shape[1]))
+    for c, (a, b) in enumerate(channel_pairs(n)):
+        # channels of two different columns already hold both orders
+        out[a, b] = (2.0 if a == b else 1.0) * sums[c] + self_sum[a, b]
         out[b, a] = out[a, b]
     return out
 

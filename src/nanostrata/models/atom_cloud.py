@@ -1,39 +1,47 @@
-"""Particles of explicit atoms: orientation-averaged scattering at any energy, exact to the histogram's bins."""
+"""Particles of explicit atoms: orientation-averaged scattering at any energy from pair sums that know none."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nanostrata.domain import AtomicModel, Domain, FloatArray
-from nanostrata.domain.base import IntArray
+from nanostrata.domain.base import ComplexArray
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.debye import (
     BIN_TIMES_Q,
+    MOMENTS,
     Engine,
-    bins_for,
     intensity_from_pairs,
+    interpolation_error,
     n_channels,
-    pair_histogram,
     pair_matrix,
-    self_terms,
-    sharpened,
+    sinc_sums,
 )
-from nanostrata.kernels.multishell import sphere_phi
+from nanostrata.models.atom_body import body_terms
+from nanostrata.models.atom_columns import (
+    VACANCY,
+    Columns,
+    MediumModel,
+    Method,
+    bins_of,
+    choose_columns,
+    distance_table,
+)
 
 if TYPE_CHECKING:
     from nanostrata.tables.factors import FactorTable
 
-MediumModel: TypeAlias = Literal["sites", "body"]
+__all__ = ["VACANCY", "MediumModel", "Method", "PairSums", "pair_sums", "particle_intensities", "scattering"]
 
-VACANCY = "X"
-_MU_NODES = 48
-_MAX_ORDER = 40
-_SMALL_COEFFICIENT = 1e-7
+BFactor = float | Mapping[str, float]
+"""Debye-Waller factor B of all atoms, nm^2, or of each element."""
+
+_STACK_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +56,9 @@ class PairSums(Domain):
     pairs : (n_e + n_k, n_e + n_k, n_q) per particle, ordered pairs and self pairs
     body_squared : (n_q,) < |V B(q)|^2 > of the homogeneous body, nm^6; empty when not asked for
     body_cross : (n_e, n_q) < V B(q) sum_i exp(i q r_i) > per element, nm^3; empty when not asked for
+    counts : (n_e,) atoms of each element per particle
+    unit_error : (n_q,) upper bound of the error of the pair sums of points of unit amplitude, per particle
+    method : "lattice", "pairs", or how many particles went which way
     """
 
     elements: tuple[str, ...]
@@ -56,13 +67,22 @@ class PairSums(Domain):
     pairs: FloatArray
     body_squared: FloatArray
     body_cross: FloatArray
+    counts: FloatArray = field(default_factory=lambda: np.empty(0))
+    unit_error: FloatArray = field(default_factory=lambda: np.empty(0))
+    method: str = ""
 
     def intensity(
-        self, factors: FactorTable, energy_kev: float, medium_e_nm3: float, b_factor_nm2: float = 0.0
+        self,
+        factors: FactorTable,
+        energy_kev: float,
+        medium_e_nm3: float,
+        b_factor_nm2: BFactor = 0.0,
+        *,
+        thermal_diffuse: bool = False,
     ) -> FloatArray:
         r"""Orientation-averaged intensity in the medium.
 
-        .. math:: I(q) = \Big\langle \Big| \sum_j (f_0 + f' + i f'')_j\, e^{-B (q/4\pi)^2} e^{i q r_j}
+        .. math:: I(q) = \Big\langle \Big| \sum_j (f_0 + f' + i f'')_j\, e^{-B_j (q/4\pi)^2} e^{i q r_j}
                   - \rho_m \sum_j v_j e^{-q^2 v_j^{2/3}/4\pi} e^{i q r_j} \Big|^2 \Big\rangle
 
         (displaced medium by sites; with a body, the second sum is rho_m times the body's amplitude).
@@ -73,8 +93,11 @@ class PairSums(Domain):
         energy_kev : float
         medium_e_nm3 : float
             Electron density of the medium, e/nm^3; 0 for vacuum.
-        b_factor_nm2 : float
+        b_factor_nm2 : float, or element -> float
             Debye-Waller factor B = 8 pi^2 <u^2>, nm^2.
+        thermal_diffuse : bool
+            Add what atoms that vibrate independently scatter besides, :math:`\sum_j |f_j|^2 (1 - e^{-2 B_j (q/4\pi)^2})`:
+            an atom and itself are never displaced against each other.
 
         Returns
         -------
@@ -87,17 +110,30 @@ class PairSums(Domain):
         """
         q = self.q_inv_nm
         n_e = len(self.elements)
-        damping = np.exp(-b_factor_nm2 * (q / (4.0 * math.pi)) ** 2)
-        amplitudes = np.zeros((len(self.pairs), len(q)), dtype=np.complex128)
-        for row, element in enumerate(self.elements):
-            amplitudes[row] = (factors.f0(element, q) + factors.anomalous(element, energy_kev)) * damping
-        for row, size in enumerate(self.site_size_nm2):
-            amplitudes[n_e + row] = -medium_e_nm3 * np.exp(-(q**2) * size / (4.0 * math.pi))
+        amplitudes = _amplitudes(
+            self.elements, self.site_size_nm2, q, factors, energy_kev, medium_e_nm3, b_factor_nm2
+        )  # fmt: skip
         total = intensity_from_pairs(self.pairs, amplitudes)
         if len(self.body_squared):
             cross = (amplitudes[:n_e].real * self.body_cross).sum(axis=0)
             total = total - 2.0 * medium_e_nm3 * cross + medium_e_nm3**2 * self.body_squared
+        if thermal_diffuse:
+            bare = _amplitudes(self.elements, np.empty(0), q, factors, energy_kev, 0.0, 0.0)
+            total = total + self.counts @ (np.abs(bare) ** 2 - np.abs(amplitudes[:n_e]) ** 2)
         return total
+
+    def intensity_error(self, factors: FactorTable, energy_kev: float, medium_e_nm3: float) -> FloatArray:
+        """Upper bound of the error that the bins of the distances make in the intensity, (n_q,) electrons squared.
+
+        Every pair of points is taken at the largest amplitude of any point; the error that is really made is smaller by
+        orders of magnitude.
+        """
+        bare = _amplitudes(self.elements, self.site_size_nm2, self.q_inv_nm, factors, energy_kev, medium_e_nm3, 0.0)
+        n_e = len(self.elements)
+        largest = np.abs(bare[:n_e]).max(axis=0)
+        if n_e < len(bare):
+            largest = largest + np.abs(bare[n_e:]).max(axis=0) * float(self.site_size_nm2.max()) ** 1.5
+        return np.asarray(largest**2 * self.unit_error)
 
 
 def pair_sums(
@@ -108,8 +144,10 @@ def pair_sums(
     nodes: int = 3,
     bin_nm: float | None = None,
     engine: Engine = "auto",
+    method: Method = "auto",
+    weights: FloatArray | None = None,
 ) -> PairSums:
-    """Mean pair sums of an ensemble of particles (all particles share one histogram, transformed once).
+    """Mean pair sums of an ensemble of particles (all particles share one table of distances, transformed once).
 
     Parameters
     ----------
@@ -119,47 +157,72 @@ def pair_sums(
         How the displaced medium is written: a Gaussian per lattice site, a homogeneous body of the cutting spheroid's
         shape, or no medium at all.
     nodes : int
-        The Gaussian of a site depends on its volume; it is interpolated between this many volumes (3: better than
-        1e-6 of the intensity for volumes that differ by 20 %).
+        The Gaussian of a site depends on its volume; where sites have more than a few different volumes it is
+        interpolated between this many (3: better than 1e-6 of the intensity for volumes that differ by 20 %).
     bin_nm : float, optional
-        Histogram bin; default 4e-3 / q_max.
+        Width of the bins of the distances; default 1 / q_max.
     engine : "auto", "numba" or "numpy"
+    method : "auto", "lattice" or "pairs"
+        "lattice": all differences of sites are counted at once by Fourier transforms, for atoms that sit on a lattice.
+        "pairs": every pair for itself. "auto" takes the faster one.
+    weights : (n_models,), optional
+        Number of particles that each one stands for; default all alike.
 
     Raises
     ------
     PhysicsError
-        When no particle is given, a site volume is missing, or a body is asked of an ellipsoid with three unequal axes.
+        When no particle is given, a site volume is missing, a body is asked of an ellipsoid with three unequal axes,
+        weights do not fit, or ``method="lattice"`` is asked of atoms that sit on none.
     """
-    if not models:
-        raise PhysicsError("models: expected at least one particle, got none")
     q = np.asarray(q_inv_nm, dtype=np.float64)
-    elements = tuple(sorted({s for m in models for s in m.symbols} - {VACANCY}))
-    if medium_model == "sites" and any(m.site_volume_nm3.sum() <= 0 for m in models):
-        raise PhysicsError(
-            "site_volume_nm3: all zero, but the displaced medium is asked for: give volumes or medium_model=None"
-        )
-    sizes = _node_sizes(models, nodes) if medium_model == "sites" else np.empty(0)
+    columns = choose_columns(models, medium_model, nodes)
+    share = _shares(weights, len(models))
     step = bin_nm if bin_nm is not None else BIN_TIMES_Q / max(float(q.max()), 1.0)
-    n_bins = max(bins_for(m.positions_nm, step) for m in models)
-    histogram = np.zeros((n_bins, n_channels(len(elements), len(sizes))))
-    own = np.zeros((len(elements) + len(sizes),) * 2)
-    for model in models:
-        species = _species(model, elements)
-        weights = _node_weights(model, sizes)
-        pair_histogram(model.positions_nm, species, weights, len(elements), step, histogram, engine=engine)
-        own += self_terms(species, weights, len(elements))
+    n_bins = bins_of(models, columns, step)
+    n = len(columns.elements) + len(columns.site_size_nm2)
+    table, own, count = np.zeros((n_channels(n, 0), n_bins, MOMENTS)), np.zeros((n, n)), np.zeros(n_bins)
+    used = []
+    for model, w in zip(models, share, strict=True):
+        part, own_part, count_part, how = distance_table(model, columns, step, n_bins, method=method, engine=engine)
+        part *= w
+        table += part
+        own += w * own_part
+        count += w * count_part
+        used.append(how)
     squared, cross = np.empty(0), np.empty((0, 0))
     if medium_model == "body":
-        terms = _body_terms(models, elements, q)
-        squared, cross = terms[0].mean(axis=0), terms[1].mean(axis=0)
+        terms = body_terms(models, columns.elements, q)
+        squared, cross = share @ terms[0], np.tensordot(share, terms[1], axes=(0, 0))
     return PairSums(
-        elements=elements,
-        site_size_nm2=sizes,
+        elements=columns.elements,
+        site_size_nm2=columns.site_size_nm2,
         q_inv_nm=q,
-        pairs=pair_matrix(histogram, step, own, len(elements), q) / len(models),
+        pairs=pair_matrix(sinc_sums(table, step, q), own),
         body_squared=squared,
         body_cross=cross,
+        counts=_counts(models, share, columns),
+        unit_error=2.0 * interpolation_error(count, step, q),
+        method=_method(used),
     )
+
+
+def _shares(weights: FloatArray | None, n: int) -> FloatArray:
+    if weights is None:
+        return np.full(n, 1.0 / max(n, 1))
+    w = np.asarray(weights, dtype=np.float64)
+    if w.shape != (n,) or not (np.isfinite(w).all() and w.min() >= 0 and w.sum() > 0):
+        raise PhysicsError(f"weights: expected {n} numbers >= 0, one for each particle")
+    return np.asarray(w / w.sum())
+
+
+def _counts(models: Sequence[AtomicModel], share: FloatArray, columns: Columns) -> FloatArray:
+    found = [m.counts for m in models]
+    return np.array([sum(w * c.get(e, 0) for w, c in zip(share, found, strict=True)) for e in columns.elements])
+
+
+def _method(used: Sequence[str]) -> str:
+    names = sorted(set(used))
+    return names[0] if len(names) == 1 else ", ".join(f"{used.count(n)} x {n}" for n in names)
 
 
 def particle_intensities(
@@ -168,37 +231,71 @@ def particle_intensities(
     energies_kev: Sequence[float],
     q_inv_nm: FloatArray,
     medium_e_nm3: float,
-    b_factor_nm2: float = 0.0,
+    b_factor_nm2: BFactor = 0.0,
     *,
     medium_model: MediumModel = "body",
     engine: Engine = "auto",
+    method: Method = "auto",
 ) -> FloatArray:
     """Orientation-averaged scattering of each particle by itself, (n_model, n_energy, n_q) electrons squared.
 
     As :func:`scattering`, whose mean over the particles it gives; what does not depend on the particle is tabulated
-    once. One particle after the other, so that memory does not grow with their number.
+    once. As many particles at a time as keep memory bounded.
     """
     q = np.asarray(q_inv_nm, dtype=np.float64)
-    elements = tuple(sorted({s for m in models for s in m.symbols} - {VACANCY}))
-    body = _body_terms(models, elements, q) if medium_model == "body" else None
-    f0 = {e: np.asarray(factors.f0(e, q)) for e in elements}
-    damping = np.exp(-b_factor_nm2 * (q / (4.0 * math.pi)) ** 2)
-    bare = {
-        energy: np.array([(f0[e] + factors.anomalous(e, energy)) * damping for e in elements])
-        for energy in energies_kev
-    }
+    columns = choose_columns(models, medium_model, 3)
+    n_e, n = len(columns.elements), len(columns.elements) + len(columns.site_size_nm2)
+    body = body_terms(models, columns.elements, q) if medium_model == "body" else None
+    amplitudes = [
+        _amplitudes(columns.elements, columns.site_size_nm2, q, factors, e, medium_e_nm3, b_factor_nm2)
+        for e in energies_kev
+    ]
+    step = BIN_TIMES_Q / max(float(q.max()), 1.0)
+    n_bins = bins_of(models, columns, step)
+    rows = n_channels(n, 0)
+    stack = max(1, _STACK_BYTES // (rows * n_bins * MOMENTS * 8))
     out = np.empty((len(models), len(energies_kev), len(q)))
-    for i, model in enumerate(models):
-        sums = pair_sums([model], q, medium_model=None if body is not None else medium_model, engine=engine)
-        rows = [elements.index(e) for e in sums.elements]
-        medium = -medium_e_nm3 * np.exp(-np.outer(sums.site_size_nm2, q**2) / (4.0 * math.pi))
-        for k, energy in enumerate(energies_kev):
-            amplitudes = np.concatenate([bare[energy][rows], medium.astype(np.complex128)])
-            out[i, k] = intensity_from_pairs(sums.pairs, amplitudes)
-            if body is not None:
-                cross = (bare[energy].real * body[1][i]).sum(axis=0)
-                out[i, k] += medium_e_nm3**2 * body[0][i] - 2.0 * medium_e_nm3 * cross
+    for start in range(0, len(models), stack):
+        part = models[start : start + stack]
+        found = [distance_table(m, columns, step, n_bins, method=method, engine=engine) for m in part]
+        sums = sinc_sums(np.concatenate([f[0] for f in found]), step, q).reshape(len(part), rows, len(q))
+        for i, f in enumerate(found, start=start):
+            pairs = pair_matrix(sums[i - start], f[1])
+            for k, amplitude in enumerate(amplitudes):
+                out[i, k] = intensity_from_pairs(pairs, amplitude)
+                if body is not None:
+                    cross = (amplitude[:n_e].real * body[1][i]).sum(axis=0)
+                    out[i, k] += medium_e_nm3**2 * body[0][i] - 2.0 * medium_e_nm3 * cross
     return out
+
+
+def _amplitudes(
+    elements: tuple[str, ...], size_nm2: FloatArray, q: FloatArray, factors: FactorTable, energy_kev: float, medium_e_nm3: float,
+    b_factor_nm2: BFactor,
+) -> ComplexArray:  # fmt: skip
+    """Amplitude of each column: atoms with their Debye-Waller factor, then a unit of displaced medium of each size."""
+    out = np.zeros((len(elements) + len(size_nm2), len(q)), dtype=np.complex128)
+    for row, element in enumerate(elements):
+        damping = np.exp(-b_of(b_factor_nm2, element) * (q / (4.0 * math.pi)) ** 2)
+        out[row] = (factors.f0(element, q) + factors.anomalous(element, energy_kev)) * damping
+    for row, size in enumerate(size_nm2):
+        out[len(elements) + row] = -medium_e_nm3 * np.exp(-(q**2) * size / (4.0 * math.pi))
+    return out
+
+
+def b_of(b_factor_nm2: BFactor, element: str) -> float:
+    """Debye-Waller factor B of one element.
+
+    Raises
+    ------
+    PhysicsError
+        When factors are given by element and this one is missing.
+    """
+    if not isinstance(b_factor_nm2, Mapping):
+        return float(b_factor_nm2)
+    if element not in b_factor_nm2:
+        raise PhysicsError(f"b_factor_nm2: no value for {element}; give one for every element of the particle")
+    return float(b_factor_nm2[element])
 
 
 def scattering(
@@ -207,10 +304,13 @@ def scattering(
     energies_kev: Sequence[float],
     q_inv_nm: FloatArray,
     medium_e_nm3: float = 0.0,
-    b_factor_nm2: float = 0.0,
+    b_factor_nm2: BFactor = 0.0,
     *,
     medium_model: MediumModel = "sites",
     engine: Engine = "auto",
+    method: Method = "auto",
+    weights: FloatArray | None = None,
+    thermal_diffuse: bool = False,
 ) -> FloatArray:
     """Orientation-averaged scattering of atoms at several energies.
 
@@ -224,10 +324,16 @@ def scattering(
         1/nm, >= 0, SAXS to WAXS.
     medium_e_nm3 : float
         Electron density of the medium; 0 for vacuum.
-    b_factor_nm2 : float
+    b_factor_nm2 : float, or element -> float
         Debye-Waller factor B, nm^2; amplitudes are multiplied by exp(-B (q / 4 pi)^2).
     medium_model : "sites" or "body"
     engine : "auto", "numba" or "numpy"
+    method : "auto", "lattice" or "pairs"
+    weights : (n_models,), optional
+        Number of particles that each one stands for.
+    thermal_diffuse : bool
+        Add the scattering that independent vibrations take from the pairs, see :meth:`PairSums.intensity`; without it the
+        Debye-Waller factor also multiplies the scattering of each atom with itself.
 
     Returns
     -------
@@ -241,120 +347,12 @@ def scattering(
 
     Notes
     -----
-    Relative error of the binned pair sums below 1e-6. The Debye-Waller factor also multiplies the scattering of each
-    atom with itself, so thermal diffuse scattering is left out.
+    What the bins of the distances add to the error is bounded by :meth:`PairSums.intensity_error`.
     """
     models = [model] if isinstance(model, AtomicModel) else list(model)
-    sums = pair_sums(models, q_inv_nm, medium_model=medium_model if medium_e_nm3 else None, engine=engine)
-    return np.array([sums.intensity(factors, e, medium_e_nm3, b_factor_nm2) for e in energies_kev])
-
-
-def _species(model: AtomicModel, elements: tuple[str, ...]) -> IntArray:
-    index = {name: k for k, name in enumerate(elements)} | {VACANCY: -1}
-    return np.array([index[s] for s in model.symbols], dtype=np.int64)
-
-
-def _node_sizes(models: Sequence[AtomicModel], nodes: int) -> FloatArray:
-    low = min(float(m.site_volume_nm3.min()) for m in models) ** (2.0 / 3.0)
-    high = max(float(m.site_volume_nm3.max()) for m in models) ** (2.0 / 3.0)
-    if nodes < 2 or high - low < 1e-9 * high:
-        return np.array([0.5 * (low + high)])
-    # Chebyshev points keep the interpolation error even over the range of volumes
-    k = np.arange(nodes)
-    return np.asarray(0.5 * (low + high) - 0.5 * (high - low) * np.cos((2 * k + 1) * math.pi / (2 * nodes)))
-
-
-def _node_weights(model: AtomicModel, sizes: FloatArray) -> FloatArray:
-    """Site volumes times Lagrange's basis polynomials in v^(2/3): (m, n_nodes)."""
-    v = model.site_volume_nm3
-    u = v ** (2.0 / 3.0)
-    columns = np.empty((len(v), len(sizes)))
-    for k, node in enumerate(sizes):
-        factor = np.ones(len(v))
-        for other in np.delete(sizes, k):
-            factor *= (u - other) / (node - other)
-        columns[:, k] = v * factor
-    return columns
-
-
-def _body_terms(
-    models: Sequence[AtomicModel], elements: tuple[str, ...], q: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    r"""Terms of homogeneous spheroids, unique axis z: < |V B|^2 > (n_model, n_q) and cross terms (n_model, n_e, n_q).
-
-    The amplitude B of a body depends on the polar angle only, so that with its Legendre coefficients b_l(q)
-    :math:`\langle B e^{i q r} \rangle = \sum_l b_l(q)\, i^l j_l(q r) P_l(\cos\theta_r)`, exact for all directions.
-    A body takes the volume of the sites that its trimmed particle really has, in the shape of the cutting spheroid.
-    """
-    from scipy.special import eval_legendre
-
-    mu, w = np.polynomial.legendre.leggauss(_MU_NODES)
-    polynomials = [np.asarray(eval_legendre(order, mu)) for order in range(0, _MAX_ORDER + 1, 2)]
-    coefficients, squared = [], np.empty((len(models), len(q)))
-    for i, model in enumerate(models):
-        body = _body_amplitude(model, q, mu)
-        coefficients.append(_even_coefficients(body, polynomials, w))
-        squared[i] = 0.5 * (body**2) @ w
-    # one radius per atom, not pairs: twice the bin is as good
-    step = 2.0 * BIN_TIMES_Q / max(float(q.max()), 1.0)
-    n_bins = max(int(float(np.sqrt((m.positions_nm**2).sum(axis=1)).max()) / step) for m in models) + 3
-    cross = np.zeros((len(models), len(elements), len(q)))
-    for k in range(max(len(c) for c in coefficients)):
-        radial = _signed_bessel(2 * k, q, step, n_bins)
-        for i, c in enumerate(coefficients):
-            if k < len(c):
-                cross[i] += c[k] * (_angular_histogram(models[i], elements, 2 * k, step, n_bins) @ radial)
-    return squared, cross
-
-
-def _body_amplitude(model: AtomicModel, q: FloatArray, mu: FloatArray) -> FloatArray:
-    a, b, c = model.semi_axes_nm
-    volume = float(model.site_volume_nm3.sum())
-    if min(a, b, c) <= 0.0 or volume <= 0.0:
-        raise PhysicsError(
-            "semi_axes_nm, site_volume_nm3: a homogeneous body needs the particle's semi-axes and its volume"
-        )
-    if abs(a - b) > 1e-9 * a:
-        raise PhysicsError(f"semi_axes_nm: a homogeneous body needs two equal axes (A = B), got {model.semi_axes_nm}")
-    stretch = (volume / (4.0 / 3.0 * math.pi * a * a * c)) ** (1.0 / 3.0)
-    a, c = a * stretch, c * stretch
-    return volume * sphere_phi(q[:, None] * np.sqrt(a * a + (c * c - a * a) * mu**2)[None, :])
-
-
-def _even_coefficients(body: FloatArray, polynomials: Sequence[FloatArray], w: FloatArray) -> list[FloatArray]:
-    found: list[FloatArray] = []
-    top = float(np.abs(body).max())
-    for k, p in enumerate(polynomials):
-        found.append(np.asarray((2 * k + 0.5) * (body * p) @ w))
-        if np.abs(found[-1]).max() < _SMALL_COEFFICIENT * top:
-            return found
-    return found
-
-
-def _signed_bessel(order: int, q: FloatArray, step: float, n_bins: int) -> FloatArray:
-    """i^l j_l(q r) on the radial grid, l even: (n_bins, n_q)."""
-    from scipy.special import spherical_jn
-
-    sign = 1.0 if order % 4 == 0 else -1.0
-    return np.asarray(sign * spherical_jn(order, step * np.arange(n_bins)[:, None] * q[None, :]))
-
-
-def _angular_histogram(
-    model: AtomicModel, elements: tuple[str, ...], order: int, step: float, n_bins: int
-) -> FloatArray:
-    """Sum of P_l(cos theta) of each element's atoms by distance from the centre, linear binning: (n_e, n_bins)."""
-    from scipy.special import eval_legendre
-
-    r = np.sqrt((model.positions_nm**2).sum(axis=1))
-    cos = np.divide(model.positions_nm[:, 2], r, out=np.zeros(len(r)), where=r > 0)
-    p = np.asarray(eval_legendre(order, cos))
-    t = r / step
-    n = t.astype(np.int64)
-    species = _species(model, elements)
-    out = np.empty((len(elements), n_bins))
-    for row in range(len(elements)):
-        here = species == row
-        high = t[here] - n[here]
-        out[row] = np.bincount(n[here], p[here] * (1.0 - high), minlength=n_bins)
-        out[row] += np.bincount(n[here] + 1, p[here] * high, minlength=n_bins)
-    return sharpened(out.T).T
+    sums = pair_sums(
+        models, q_inv_nm, medium_model=medium_model if medium_e_nm3 else None, engine=engine, method=method, weights=weights
+    )  # fmt: skip
+    return np.array([
+        sums.intensity(factors, e, medium_e_nm3, b_factor_nm2, thermal_diffuse=thermal_diffuse) for e in energies_kev
+    ])  # fmt: skip
