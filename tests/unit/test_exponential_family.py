@@ -1,9 +1,12 @@
-"""The exponential family against its closed form and differences."""
+"""Families that are functions of the radius, against sums over fine shells and differences."""
+
+from typing import Literal
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from nanostrata.models.families import Exponential, make_family
+from nanostrata.models.families import Exponential, Transition, make_family
 
 
 @pytest.mark.parametrize("decay", [0.02, 0.15, 1.0])
@@ -29,3 +32,24 @@ def test_named_in_the_project_file() -> None:
     assert len(family.fractions) == 10
     for start in family.starts(0.5):
         assert np.all((start >= family.lower) & (start <= family.upper))
+
+
+STEPS = [
+    ("erf", (0.1, 0.9, 0.63, 0.057)),
+    ("erf", (0.1, 0.9, 1.15, 0.02)),
+    ("erf", (0.8, 0.2, 0.4, 0.6)),
+    ("core_shell", (0.1, 0.9, 0.63)),
+]
+
+
+@pytest.mark.parametrize(("kind", "p"), STEPS)
+def test_steps_against_a_fine_sum(kind: Literal["erf", "core_shell"], p: tuple[float, ...]) -> None:
+    family, theta = Transition(n=10, kind=kind), np.array(p)
+    x, slopes = family.composition(theta)
+    s = (np.arange(200_000) + 0.5) / 200_000
+    step = norm.cdf((s - p[2]) / p[3]) if kind == "erf" else (s >= p[2]).astype(float)
+    fine = p[0] + (p[1] - p[0]) * step
+    assert x == pytest.approx((fine * s**2).reshape(10, -1).sum(axis=1) / (s**2).reshape(10, -1).sum(axis=1), abs=1e-5)
+    for i, h in enumerate(np.eye(len(p)) * 1e-6):
+        numeric = (family.composition(theta + h)[0] - family.composition(theta - h)[0]) / 2e-6
+        assert slopes[:, i] == pytest.approx(numeric, abs=1e-6)

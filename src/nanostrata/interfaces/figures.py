@@ -10,9 +10,11 @@ from nanostrata.interfaces import (
     figures_curves,
     figures_diffusion,
     figures_energies,
+    figures_families,
     figures_profile,
     figures_resolution,
     figures_separation,
+    figures_strain,
 )
 from nanostrata.interfaces.figure_style import style
 from nanostrata.interfaces.run_folder import RunFolder
@@ -53,6 +55,12 @@ FIGURES: dict[str, FigureSpec] = {
             "Combinations of shells that the measurements fix, and the averaging kernels of five radii with their widths",
             ("eigen_profiles", "resolution"),
             figures_resolution.resolution,
+        ),
+        FigureSpec(
+            "families",
+            "Probability of every kind of profile and number of shells, and the profiles of those not ruled out",
+            ("families", "shell_numbers", "family_profiles"),
+            figures_families.families,
         ),
         FigureSpec(
             "separation",
@@ -130,6 +138,13 @@ FIGURES: dict[str, FigureSpec] = {
             "particles of the sample it stands for",
             ("ensemble",),
             figures_atoms.ensemble,
+        ),
+        FigureSpec(
+            "strain",
+            "Local lattice constant of the relaxed particles against the distance from the centre, beside Vegard's rule, and "
+            "strain along and across the radius",
+            ("strain",),
+            figures_strain.strain,
         ),
         FigureSpec(
             "depth_profile",

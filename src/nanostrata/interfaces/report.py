@@ -12,12 +12,14 @@ from nanostrata.interfaces.figures import draw_figures
 from nanostrata.interfaces.methods import methods_text
 from nanostrata.interfaces.report_diffusion import diffusion_html, mismatch_html
 from nanostrata.interfaces.report_energies import energies_html
+from nanostrata.interfaces.report_families import families_html
 from nanostrata.interfaces.report_findings import findings_html, tiles_html
 from nanostrata.interfaces.report_html import page, section, template
 from nanostrata.interfaces.report_index import render_index
 from nanostrata.interfaces.report_particles import particle_html
 from nanostrata.interfaces.report_resolution import resolution_html
 from nanostrata.interfaces.report_separation import separation_html
+from nanostrata.interfaces.report_strain import strain_html
 from nanostrata.interfaces.report_verification import alert_text, verdict_html, verification_html
 from nanostrata.interfaces.run_folder import RunFolder, read_run_folder
 from nanostrata.interfaces.viewer import viewer_library
@@ -63,6 +65,7 @@ def _html(run: RunFolder, figures: dict[str, str]) -> str:
         ("findings", "Findings", verdict_html(run) + findings_html(run) + tiles_html(run)),
         ("profile", "Composition profile", parts.profile_html(run, figures)),
         ("resolution", "What the data resolve", resolution_html(run, figures)),
+        ("families", "Which kind of profile?", families_html(run, figures)),
         ("data", "Curves and fit", data.data_html(run, figures)),
         ("energies", "Do the energies belong together?", energies_html(run, figures)),
         ("radii", "Radii and contrasts", data.contrasts_html(run)),
@@ -70,6 +73,7 @@ def _html(run: RunFolder, figures: dict[str, str]) -> str:
         ("sizes", "Size and composition", parts.sizes_html(run, figures)),
         ("shape", "Sphere or spheroid", data.shape_html(run)),
         ("particle", "The particles", particle_html(run, figures)),
+        ("strain", "Relaxed atoms and strain", strain_html(run, figures)),
         ("verification", "Do the atoms answer to the data?", verification_html(run, figures)),
         ("diffusion", "Depth profile and diffusion", diffusion_html(run, figures)),
         ("mismatch", "Lattice mismatch", mismatch_html(run, figures)),
