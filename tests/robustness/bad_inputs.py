@@ -205,7 +205,7 @@ PROJECT_FILE = (
     Case("shells = auto with another family", replace("shells = 5", 'shells = "auto"\nprofile = "erf"'), "particle.shells", 'profile = "shells"'),
     Case("shape misspelt", replace('"sphere"', '"prolat"'), "line 7: particle.shape", "did you mean 'prolate'"),
     Case("axis impossible", replace("shells = 5", 'axis = "up"'), "particle.axis", '"110"'),
-    Case("table not built", add('[waxs]\nfile = "waxs.dat"'), "line 33: [waxs]", "not built yet in this version"),
+    Case("table not built", add('[reduction]\nfile = "frame.cbf"'), "line 33: [reduction]", "not built yet in this version"),
     Case("scan that does not exist", replace('"chantler"', '{ absorption = "zn.xdi" }'), "line 19: asaxs.factors.absorption: the file zn.xdi does not exist", "relative to the project file"),
     Case("scan with an unknown key", replace('"chantler"', '{ absorption = "edx.csv", shift = 2.0 }'), "asaxs.factors", "shift"),
     Case("scan without an edge", both(replace('edge = "Zn K"\n', ""), replace('"chantler"', '{ absorption = "edx.csv" }')), "asaxs", 'write edge = "Zn K"'),

@@ -39,6 +39,7 @@ from nanostrata.pipeline.recipe_tables import (
     Tem,
 )  # fmt: skip
 from nanostrata.pipeline.recipe_text import TomlText
+from nanostrata.pipeline.recipe_waxs import Waxs, WaxsBackground, WaxsStandard
 
 DEMO = Path(str(files("nanostrata"))) / "data" / "demo" / "thick" / "project.toml"
 TEXT = DEMO.read_text(encoding="utf-8")
@@ -145,9 +146,9 @@ v = 2
 
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     text = TEXT.replace('"toluene"', '"tolune"').replace("a_nm = 0.426", "a_nm = 4.26").replace("[tem]", "[tme]")
-    said = problems_of(text + "\n[waxs]\nfile = 'w'\n")
+    said = problems_of(text + "\n[reduction]\nfile = 'w'\n")
     assert len(said) == 4
-    assert "[waxs]: WAXS is not built yet" in said[0]
+    assert "[reduction]: the reduction of detector frames is not built yet" in said[0]
     assert [re.search(r": ([\w.]+):", s)[1] for s in said[1:]] == [
         "sample.medium",
         "materials.core.lattice.a_nm",
@@ -177,7 +178,7 @@ def test_what_the_contract_has_and_this_version_has_not_is_refused_by_name() -> 
     for old, new in (
         ('diameters = "tem_diameters.csv"', 'image = "tem.png"\nnm_per_pixel = 0.1'),
         ('scale = "common"', 'scale = "absolute"'),
-        ("[growth]", "[waxs]\nfile = 'w'\n[growth]"),
+        ("[growth]", "[reduction]\nfile = 'w'\n[growth]"),
         ("[growth]", "[shape]\nruns = 20\n[growth]"),
     ):
         assert old in TEXT
@@ -253,6 +254,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "`[materials.core]`, `[materials.shell]`": (MaterialTable, Lattice),
     "`[asaxs]`": (Asaxs, AsaxsCurve, BackgroundFile, FactorFile, Slit),
     "`[saxs]`": (Saxs,),
+    "`[waxs]`": (Waxs, WaxsBackground, WaxsStandard),
     "`[tem]`": (Tem,),
     "`[edx]`": (Edx,),
     "`[growth]`": (Growth,),
@@ -309,7 +311,7 @@ def test_every_documented_key_is_one_with_its_default(title: str) -> None:
 def test_what_is_refused_by_name_is_listed() -> None:
     listed = _section("Not built in this version")
     assert all(f"`[{name}]`" in listed for name in (*NOT_BUILT_TABLES, "truth"))
-    for name in re.findall(r"`\[([a-z]+)\]`;? ?", listed.split("`shells")[0]):
+    for name in re.findall(r"`\[([a-z]+)\]`;? ?", listed.split("`scale")[0]):
         (said,) = problems_of(TEXT + f"\n[{name}]\nx = 1\n")
         assert "not built yet" in said or "nanostrata simulate" in said
 

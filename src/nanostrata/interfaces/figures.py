@@ -15,6 +15,7 @@ from nanostrata.interfaces import (
     figures_resolution,
     figures_separation,
     figures_strain,
+    figures_waxs,
 )
 from nanostrata.interfaces.figure_style import style
 from nanostrata.interfaces.run_folder import RunFolder
@@ -118,6 +119,12 @@ FIGURES: dict[str, FigureSpec] = {
             "Percentage of each element: EDX against the model",
             ("composition",),
             figures_profile.composition,
+        ),
+        FigureSpec(
+            "waxs",
+            "Wide-angle pattern with fit, background and every peak alone, reflections named, and residuals in units of sigma",
+            ("waxs_pattern", "waxs_peaks"),
+            figures_waxs.waxs,
         ),
         FigureSpec(
             "particle",

@@ -21,6 +21,7 @@ from nanostrata.interfaces.report_resolution import resolution_html
 from nanostrata.interfaces.report_separation import separation_html
 from nanostrata.interfaces.report_strain import strain_html
 from nanostrata.interfaces.report_verification import alert_text, verdict_html, verification_html
+from nanostrata.interfaces.report_waxs import waxs_html
 from nanostrata.interfaces.run_folder import RunFolder, read_run_folder
 from nanostrata.interfaces.viewer import viewer_library
 from nanostrata.io.text_out import write_text
@@ -72,6 +73,7 @@ def _html(run: RunFolder, figures: dict[str, str]) -> str:
         ("separation", "The resonant element alone", separation_html(run, figures)),
         ("sizes", "Size and composition", parts.sizes_html(run, figures)),
         ("shape", "Sphere or spheroid", data.shape_html(run)),
+        ("waxs", "Wide-angle peaks", waxs_html(run, figures)),
         ("particle", "The particles", particle_html(run, figures)),
         ("strain", "Relaxed atoms and strain", strain_html(run, figures)),
         ("verification", "Do the atoms answer to the data?", verification_html(run, figures)),

@@ -18,6 +18,7 @@ from nanostrata.pipeline.crystal_run import check_crystal
 from nanostrata.pipeline.propose import energy_from_name
 from nanostrata.pipeline.recipe import Recipe, read_recipe
 from nanostrata.pipeline.usable import curve_energies, unusable
+from nanostrata.pipeline.waxs_read import WaxsInput, read_waxs
 
 __all__ = ["CheckReport", "ContrastRow", "FactorRow", "FileRow", "MinimumRow", "inspect_project"]
 
@@ -117,6 +118,7 @@ def inspect_project(path: Path) -> CheckReport:
     read_problems: list[str] = []
     curves = gather.read_curves(recipe, read_problems, notes).curves
     saxs = gather.read_saxs(recipe, read_problems)
+    waxs = read_waxs(recipe, read_problems, notes)
     measured = gather.read_factors(recipe, read_problems, notes)
     sizes = gather.read_sizes(recipe, read_problems, notes)
     composition, mean_x = gather.read_composition(recipe, solid, read_problems, notes)
@@ -134,7 +136,7 @@ def inspect_project(path: Path) -> CheckReport:
     ]
     return CheckReport(
         recipe=recipe,
-        files=(*(_curve_row(_role(recipe), c) for c in curves), *_other_rows(saxs, measured, sizes, composition)),
+        files=(*(_curve_row(_role(recipe), c) for c in curves), *_waxs_rows(waxs), *_other_rows(saxs, measured, sizes, composition)),
         factors=factors,
         contrasts=contrasts,
         spread=_spread(recipe, solid, energies),
@@ -172,6 +174,13 @@ def _curve_row(role: str, c: ScatteringCurve) -> FileRow:
         points_read=c.origin.points_read, points_kept=c.origin.points_kept, resolution=c.dq_inv_nm is not None,
         sha256=c.origin.sha256, notes=c.origin.notes,
     )  # fmt: skip
+
+
+def _waxs_rows(waxs: WaxsInput | None) -> list[FileRow]:
+    if waxs is None:
+        return []
+    standard = [] if waxs.standard is None else [_curve_row("waxs standard", waxs.standard)]
+    return [_curve_row("waxs", waxs.curve), *standard]
 
 
 def _other_rows(saxs: ScatteringCurve | None, factors: Origin | None, sizes: Any, composition: Any) -> list[FileRow]:

@@ -13,6 +13,7 @@ from nanostrata.domain.base import Domain, FloatArray
 from nanostrata.errors import DataError, NanostrataError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.recipe import Recipe
+from nanostrata.pipeline.waxs_read import WaxsInput, read_waxs
 from nanostrata.tables.factors import FactorTable
 
 MIN_POINTS = 10
@@ -34,6 +35,7 @@ class Inputs(Domain):
     left_out : one sentence for each entry that is missing
     subtract : for each curve, fitted backgrounds: (values on the curve's q, scale, its sigma)
     saxs : the curve for the shape, or None
+    waxs : the wide-angle pattern and what belongs to it, or None
     factors : where measured f' and f'' come from, or None
     sizes, composition : from TEM and EDX, or None
     composition_x : mean x per site and its sigma from EDX, or None
@@ -50,6 +52,7 @@ class Inputs(Domain):
     composition: Composition | None
     composition_x: tuple[float, float] | None
     notes: tuple[str, ...]
+    waxs: WaxsInput | None = None
 
 
 def materials(recipe: Recipe) -> SolidSolution | None:
@@ -124,6 +127,7 @@ def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
     notes: list[str] = []
     read = read_curves(recipe, problems, notes)
     saxs = read_saxs(recipe, problems)
+    waxs = read_waxs(recipe, problems, notes)
     factors = read_factors(recipe, problems, notes)
     sizes = read_sizes(recipe, problems, notes)
     composition, composition_x = read_composition(recipe, solid, problems, notes)
@@ -143,6 +147,7 @@ def read_inputs(recipe: Recipe, solid: SolidSolution | None) -> Inputs:
         composition=composition,
         composition_x=composition_x,
         notes=tuple(notes),
+        waxs=waxs,
     )
 
 
@@ -161,7 +166,8 @@ def read_curves(recipe: Recipe, problems: list[str], notes: list[str]) -> Curves
     from nanostrata.io.curves import read_curve
 
     table: Any = recipe.asaxs if recipe.asaxs is not None else recipe.contrasts
-    assert table is not None
+    if table is None:
+        return CurvesRead(curves=[], rows=[], subtract=[], left_out=[])
     key = "asaxs" if recipe.asaxs is not None else "contrasts"
     out = CurvesRead(curves=[], rows=[], subtract=[], left_out=[])
     for row, entry in enumerate(table.curves):

@@ -25,6 +25,7 @@ from nanostrata.pipeline.recipe_tables import (
     Tem,
 )  # fmt: skip
 from nanostrata.pipeline.recipe_text import Location, TomlText, key_path, near_miss, sentences, toml_problem
+from nanostrata.pipeline.recipe_waxs import Waxs
 
 __all__ = [
     "NOT_BUILT_TABLES",
@@ -38,7 +39,6 @@ __all__ = [
 ]
 
 NOT_BUILT_TABLES = {
-    "waxs": "WAXS",
     "shape": "the ab initio shape",
     "reduction": "the reduction of detector frames",
 }
@@ -60,6 +60,7 @@ class Recipe(Table):
     asaxs: Asaxs | None = Field(default=None, description="a table with curves")
     contrasts: Contrasts | None = Field(default=None, description="a table with curves")
     saxs: Saxs | None = None
+    waxs: Waxs | None = None
     tem: Tem | None = None
     edx: Edx | None = None
     growth: Growth | None = None
@@ -71,8 +72,11 @@ class Recipe(Table):
     @model_validator(mode="after")
     def _whole(self) -> Recipe:
         problems = []
-        if (self.asaxs is None) == (self.contrasts is None):
+        alone = self.waxs is not None and self.asaxs is None and self.contrasts is None
+        if (self.asaxs is None) == (self.contrasts is None) and not alone:
             problems.append("write exactly one of [asaxs] and [contrasts]")
+        if self.waxs is not None and self.materials is None:
+            problems.append("waxs: needs [materials.core], whose lattice says where the peaks are; add it")
         if self.asaxs is not None and self.materials is None:
             problems.append("materials: missing; [asaxs] needs [materials.core] (and [materials.shell])")
         if self.asaxs is not None and self.asaxs.edge is not None and self.materials is not None:
@@ -152,7 +156,13 @@ class Recipe(Table):
             material = getattr(self.materials, part, None)
             if material is not None and material.lattice.cif:
                 out.append((("materials", part, "lattice", "cif"), material.lattice.cif))
-        for table_name, key in (("saxs", "file"), ("tem", "diameters"), ("edx", "file")):
+        if self.waxs is not None:
+            out += [(("waxs", "background_files", i, "file"), b.file) for i, b in enumerate(self.waxs.background_files)]
+            if self.waxs.standard is not None:
+                out.append((("waxs", "standard", "file"), self.waxs.standard.file))
+                if self.waxs.standard.lattice.cif:
+                    out.append((("waxs", "standard", "lattice", "cif"), self.waxs.standard.lattice.cif))
+        for table_name, key in (("saxs", "file"), ("waxs", "file"), ("tem", "diameters"), ("edx", "file")):
             file = getattr(getattr(self, table_name), key, None)
             if file:
                 out.append(((table_name, key), file))

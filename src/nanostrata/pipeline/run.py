@@ -21,6 +21,7 @@ from nanostrata.domain.profile_weights import ProfileWeights
 from nanostrata.domain.separation import SeparationResult
 from nanostrata.domain.table_changes import TableChanges
 from nanostrata.domain.verification import Verification
+from nanostrata.domain.waxs import WaxsFit
 from nanostrata.errors import RecipeError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.gather import Inputs
@@ -28,10 +29,10 @@ from nanostrata.pipeline.recipe import Recipe
 
 log = logging.getLogger("nanostrata")
 
-STAGES = ("read", "profile", "atoms", "verify", "explain", "report")
+STAGES = ("read", "profile", "waxs", "atoms", "verify", "explain", "report")
 """Stages of this version, in order."""
 
-NOT_BUILT = ("shape", "waxs")
+NOT_BUILT = ("shape",)
 """Stages of the method that this version does not have."""
 
 STAGE_VERSION = "3"
@@ -63,6 +64,7 @@ class Reconstruction:
     energies: EnergyConsistency | None
     separation: SeparationResult | None
     tables: TableChanges | None
+    waxs: WaxsFit | None
     weights: ProfileWeights | None
     findings: tuple[Finding, ...]
     seed: int
@@ -122,6 +124,7 @@ def reconstruct(
         profile_run,
         separation_run,
         tables_run,
+        waxs_run,
     )
     from nanostrata.pipeline.known import prior_knowledge, stated_or_guessed_sizes
 
@@ -139,12 +142,13 @@ def reconstruct(
     energies: EnergyConsistency | None = None
     separation: SeparationResult | None = None
     tables: TableChanges | None = None
+    waxs: WaxsFit | None = None
     weights: ProfileWeights | None = None
     findings: tuple[Finding, ...] = ()
     if last >= STAGES.index("profile"):
         if recipe.contrasts is not None:
             contrasts = step("profile", lambda: profile_run.fit_given_contrasts(recipe, inputs, seed, progress))
-        else:
+        elif recipe.asaxs is not None:
             assert solid is not None
             sizes = stated_or_guessed_sizes(inputs)
             auto = recipe.particle.shells == "auto"
@@ -167,6 +171,9 @@ def reconstruct(
             from nanostrata.stages.describe_particle import describe_particle
 
             particle = describe_particle(fit, solid)
+    if last >= STAGES.index("waxs") and inputs.waxs is not None and solid is not None:
+        progress("fitting the wide-angle peaks")
+        waxs = step("waxs", lambda: waxs_run.fit_waxs(recipe, inputs, solid, particle, seed))
     if last >= STAGES.index("atoms") and fit is not None and solid is not None:
         progress("building particles of atoms")
         stream = np.random.SeedSequence(seed).spawn(5)[4]
@@ -198,11 +205,13 @@ def reconstruct(
         findings += families_run.findings(weights)
         if fit is not None:
             findings += tables_run.findings(tables, fit)
+        findings += waxs_run.waxs_findings(waxs)
         findings += derived_run.findings(recipe, verification, diffusion, mismatch)
     return Reconstruction(
         recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,
         ensemble=ensemble, verification=verification, diffusion=diffusion, mismatch=mismatch,
         energies=energies, separation=separation, tables=tables, weights=weights,
+        waxs=waxs,
         findings=findings, seed=seed, preset=preset,
     )  # fmt: skip
 

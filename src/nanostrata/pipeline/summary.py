@@ -20,6 +20,7 @@ from nanostrata.pipeline.summary_energies import energies_summary
 from nanostrata.pipeline.summary_mismatch import mismatch_summary
 from nanostrata.pipeline.summary_resolution import resolution_summary
 from nanostrata.pipeline.tables_run import summary_of
+from nanostrata.pipeline.waxs_run import waxs_summary, waxs_warnings
 
 
 def summarise(r: Reconstruction) -> dict[str, Any]:
@@ -65,6 +66,9 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         out |= _contrasts(r.contrasts)
         warnings += [{"code": c, "message": m, "stage": "profile"} for c, m in r.contrasts.warnings]
         warnings += [{"code": "bound_touched", "message": m, "stage": "profile"} for m in r.contrasts.bounds_touched]
+    if r.waxs is not None:
+        out["waxs"] = waxs_summary(r.waxs)
+        warnings += waxs_warnings(r.waxs)
     if r.ensemble is not None:
         out["atoms"] = atoms_part(r.ensemble, r.solid)
     if r.verification is not None:
@@ -132,6 +136,8 @@ def _inputs(r: Reconstruction) -> list[dict[str, Any]]:
     extra = [("asaxs" if r.recipe.asaxs is not None else "contrasts", c) for c in r.inputs.curves]
     if r.inputs.saxs is not None:
         extra.append(("saxs", r.inputs.saxs))
+    if r.inputs.waxs is not None:
+        extra.append(("waxs", r.inputs.waxs.curve))
     for role, c in extra:
         o = c.origin
         rows.append(

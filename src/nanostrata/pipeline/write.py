@@ -20,6 +20,7 @@ from nanostrata.pipeline.separation_run import write_separation
 from nanostrata.pipeline.summary import summarise
 from nanostrata.pipeline.summary_resolution import write_resolution
 from nanostrata.pipeline.tables_run import write_tables
+from nanostrata.pipeline.waxs_run import write_waxs
 from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification
 
 __all__ = ["write_csv", "write_run", "write_text"]
@@ -59,6 +60,8 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
     if r.inputs.sizes is not None and len(r.inputs.sizes.diameters_nm):
         write_csv(folder / "tem_readings.csv", ["diameter_nm"], [[d] for d in r.inputs.sizes.diameters_nm])
     _curves(r, folder)
+    if r.waxs is not None:
+        write_waxs(folder, r.waxs)
     if r.ensemble is not None:
         write_ensemble(r.ensemble, folder)
     if r.verification is not None:
