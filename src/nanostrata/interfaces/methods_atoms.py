@@ -17,7 +17,7 @@ _NAMES = {"asaxs": "ASAXS", "saxs": "SAXS", "waxs": "WAXS", "tem": "TEM", "edx":
 
 def atoms_words(w: Writer) -> list[str]:
     """How the particles were built, and what the measurements say to them."""
-    return [*_ensemble(w), *_verification(w)]
+    return [*_ensemble(w), *_crystal(w), *_relaxation(w), *_verification(w)]
 
 
 def _ensemble(w: Writer) -> list[str]:
@@ -45,6 +45,47 @@ def _ensemble(w: Writer) -> list[str]:
             f"{format_quantity({k: coverage.get(k) for k in ('value', 'sigma')})} (spread between particles)."
         )
     return sentences
+
+
+def _crystal(w: Writer) -> list[str]:
+    """Facets, faults and surface, where they were asked for."""
+    crystal = w.get("atoms.crystal")
+    if not isinstance(crystal, Mapping):
+        return []
+    sentences = []
+    facets = crystal.get("facets")
+    if isinstance(facets, Mapping) and facets:
+        named = join_words([f"{plane} at {format_number(as_float(d), 2)}" for plane, d in facets.items()])
+        sentences.append(f"They are polyhedra of the fitted volume between the planes {named} (relative distances).")
+    faults = as_float(crystal.get("faults_mean"))
+    if faults >= 0:
+        sentences.append(
+            f"Close-packed layers carry {crystal.get('fault_kind')} faults with a probability of "
+            f"{as_float(crystal.get('fault_probability')):.3g} each, {format_number(faults, 1)} per particle on average; the "
+            f"share of hexagonal layers is {format_number(as_float(crystal.get('hexagonality_mean')), 2)}."
+        )
+    if crystal.get("termination") in ("cation", "anion"):
+        sentences.append(f"The outermost atoms are {crystal['termination']}s everywhere.")
+    return sentences
+
+
+def _relaxation(w: Writer) -> list[str]:
+    """Force field, its constants and their source, and what is left of the forces."""
+    relax = w.get("atoms.relax")
+    if not isinstance(relax, Mapping):
+        return []
+    laws = [b for b in relax.get("bonds") or [] if isinstance(b, Mapping)]
+    named = "; ".join(
+        f"{b.get('bond')} {as_float(b.get('length_nm')):.4f} nm, α = {as_float(b.get('alpha_n_m')):.1f}, β = "
+        f"{as_float(b.get('beta_n_m')):.2f} N/m ({b.get('source')})"
+        for b in laws
+    )
+    return [
+        f"The atoms were relaxed in Keating's valence force field{w.cite('keating1966')} until no atom felt more than "
+        f"{as_float(relax.get('tolerance_nn')):.0e} nN. Natural bond lengths are those of the end members' lattices, force "
+        f"constants follow from elastic constants{w.cite('martin1970')} where they are not given: {named}. Coulomb forces, "
+        "ligands and surface reconstruction are not modelled."
+    ]
 
 
 def _verification(w: Writer) -> list[str]:

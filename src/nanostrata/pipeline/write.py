@@ -18,6 +18,7 @@ from nanostrata.pipeline.families_run import write_families
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import write_separation
 from nanostrata.pipeline.summary import summarise
+from nanostrata.pipeline.summary_crystal import write_strain
 from nanostrata.pipeline.summary_resolution import write_resolution
 from nanostrata.pipeline.tables_run import write_tables
 from nanostrata.pipeline.waxs_run import write_waxs
@@ -64,6 +65,8 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
         write_waxs(folder, r.waxs)
     if r.ensemble is not None:
         write_ensemble(r.ensemble, folder)
+        if r.ensemble.strain is not None:
+            write_strain(r.ensemble.strain, folder)
     if r.verification is not None:
         write_verification(r.verification, folder)
     if r.fit is not None and r.particle is not None and r.solid is not None:
