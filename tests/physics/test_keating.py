@@ -147,6 +147,46 @@ def test_hexagonal_force_constants_give_back_both_moduli(pair):
     assert (c11 - c12 + 3 * c44) / 5 == pytest.approx(measured.shear_gpa)
 
 
+@pytest.mark.parametrize("pair", ["Cd-S", "Cd-Se"])
+def test_all_five_constants_of_wurtzite_come_near_those_measured(pair):
+    """Two force constants, taken from two means; the other three constants are predictions."""
+    measured = ELASTIC[pair]
+    cell, fractional = wurtzite_cell()
+    cell = cell * measured.length_nm / LENGTH
+    law = one_law(*force_constants(measured), measured.length_nm)
+    network = crystal_network(cell, fractional, ["Zn", "Zn", "Se", "Se"], law, 1.3 * measured.length_nm)
+    found = elastic_tensor(cell, fractional @ cell, network)
+    assert found[0, 0] == pytest.approx(measured.c11_gpa, rel=0.02)
+    assert found[0, 1] == pytest.approx(measured.c12_gpa, rel=0.03)
+    assert found[0, 2] == pytest.approx(measured.c13_gpa, rel=0.05)
+    assert found[2, 2] == pytest.approx(measured.c33_gpa, rel=0.07)
+    assert found[3, 3] == pytest.approx(measured.c44_gpa, rel=0.05)
+
+
+def test_vacancies_make_the_crystal_soft():
+    """One empty cation site in seven takes about half of the bulk modulus: the warning of a run says so."""
+    from scipy.spatial import cKDTree
+
+    from nanostrata.models.valence_force_field import make_network
+
+    alpha, beta = force_constants(ELASTIC["Zn-Se"])
+    edge = 2 * 4 * LENGTH / math.sqrt(3)
+    cubic = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    cells = np.array(list(itertools.product(range(2), repeat=3)))
+    cations = (cubic[None] + cells[:, None]).reshape(-1, 3) / 2
+    found = []
+    for seed, count in ((0, 27), (1, 28), (2, 27), (3, 28)):
+        kept = np.random.default_rng(seed).permutation(32)[:count]
+        at = np.concatenate([cations[kept], cations + 0.125]) % 1.0 * edge
+        pairs = cKDTree(at, boxsize=edge).query_pairs(1.3 * LENGTH, output_type="ndarray").astype(np.int64)
+        pairs.sort(axis=1)
+        gap = at[pairs[:, 1]] - at[pairs[:, 0]]
+        network = make_network(["Zn"] * count + ["Se"] * 32, pairs, -np.round(gap / edge) * edge, one_law(alpha, beta))
+        c = elastic_tensor(np.eye(3) * edge, at, network)
+        found.append(c[:3, :3].sum() / 9)
+    assert np.mean(found) / ELASTIC["Zn-Se"].bulk_gpa == pytest.approx(0.5, abs=0.08)
+
+
 @pytest.mark.parametrize("pair", MARTIN_1970)
 def test_martins_constants_and_ours_describe_the_same_crystal(pair):
     """Martin's alpha and beta hold beside Coulomb forces; with those, S C0 taken from C11 - C12, they give C11 + 2 C12."""

@@ -27,6 +27,7 @@ class Relaxation(Domain):
     atoms, bonds : numbers
     full_share : share of atoms with four bonds
     largest_move_nm, mean_move_nm : displacements
+    radius_change : relative change of the radius of gyration of the atoms
     bond_length_nm, bond_length_std_nm : mean and standard deviation for each pair of elements, after
     """
 
@@ -41,6 +42,7 @@ class Relaxation(Domain):
     full_share: float
     largest_move_nm: float
     mean_move_nm: float
+    radius_change: float
     bond_length_nm: Mapping[str, float] = field(default_factory=dict)
     bond_length_std_nm: Mapping[str, float] = field(default_factory=dict)
 

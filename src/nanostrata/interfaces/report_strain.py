@@ -31,6 +31,12 @@ def strain_html(run: RunFolder, figures: Mapping[str, str]) -> str:
             f"Against free material of the same composition the lattice is {_wider(inner)} in the inner half of the radius and "
             f"{_wider(outer)} in the outer half. "
         )
+    change = as_float(relax.get("radius_change_percent"))
+    if change == change:
+        text += (
+            f"The radius of gyration changed by {format_number(change, 2)} %, which the fit, whose densities are Vegard's, does "
+            "not know. "
+        )
     text += (
         "Structures, pictures and the verification are those of the moved atoms. Ligands, charges and dislocations are not in "
         "this model: it tells what strain a perfect crystal of this composition has.</p>"

@@ -126,6 +126,7 @@ def relax_with_ase(
         method=type(calculator).__name__.lower(), energy_before_ev=before, energy_ev=float(atoms.get_potential_energy()),
         max_force_nn=force, tolerance_nn=max_force_nn, steps=int(search.get_number_of_steps()), atoms=len(index), bonds=0,
         full_share=0.0, largest_move_nm=float(move.max()), mean_move_nm=float(move.mean()),
+        radius_change=_gyration_nm(positions) / _gyration_nm(model.positions_nm[index]) - 1.0,
     )  # fmt: skip
     relaxed = _moved(model, index, positions, report)
     if force > max_force_nn * (1.0 + 1e-9):
@@ -150,9 +151,14 @@ def _report(
         method=method, energy_before_ev=before, energy_ev=after, max_force_nn=force, tolerance_nn=tolerance, steps=steps,
         atoms=network.atoms, bonds=len(network.bonds), full_share=float((network.coordination == 4).mean()),
         largest_move_nm=float(move.max(initial=0.0)), mean_move_nm=float(move.mean()) if len(move) else 0.0,
+        radius_change=_gyration_nm(end) / _gyration_nm(start) - 1.0,
         bond_length_nm={name: float(length[network.kind == k].mean()) for k, name in present},
         bond_length_std_nm={name: float(length[network.kind == k].std()) for k, name in present},
     )  # fmt: skip
+
+
+def _gyration_nm(positions: FloatArray) -> float:
+    return float(np.sqrt(((positions - positions.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
 
 def _moved(model: AtomicModel, index: IntArray, positions: FloatArray, report: Relaxation) -> AtomicModel:

@@ -15,7 +15,7 @@ from nanostrata.pipeline.families_run import families_summary
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import separation_summary
 from nanostrata.pipeline.summary_atoms import atoms_part, verification_part
-from nanostrata.pipeline.summary_crystal import crystal_part
+from nanostrata.pipeline.summary_crystal import crystal_part, crystal_warnings
 from nanostrata.pipeline.summary_diffusion import diffusion_summary
 from nanostrata.pipeline.summary_energies import energies_summary
 from nanostrata.pipeline.summary_mismatch import mismatch_summary
@@ -72,6 +72,7 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         warnings += waxs_warnings(r.waxs)
     if r.ensemble is not None:
         out["atoms"] = atoms_part(r.ensemble, r.solid) | crystal_part(r.ensemble, r.recipe, r.solid)
+        warnings += crystal_warnings(r.ensemble)
     if r.verification is not None:
         out["verification"] = verification_part(r.verification)
     if r.diffusion is not None:

@@ -13,7 +13,7 @@ from nanostrata.io.text_out import write_csv
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.recipe import Recipe
 
-__all__ = ["crystal_part", "write_strain"]
+__all__ = ["crystal_part", "crystal_warnings", "write_strain"]
 
 
 def crystal_part(ensemble: AtomEnsemble, recipe: Recipe, solid: SolidSolution | None) -> dict[str, Any]:
@@ -58,6 +58,7 @@ def _relaxation(ensemble: AtomEnsemble, recipe: Recipe, solid: SolidSolution) ->
         "energy_ev": float(w @ np.array([r.energy_ev for r in reports])),
         "mean_move_nm": float(w @ np.array([r.mean_move_nm for r in reports])),
         "largest_move_nm": max(r.largest_move_nm for r in reports),
+        "radius_change_percent": float(100 * (w @ np.array([r.radius_change for r in reports]))),
         "full_share": float(w @ np.array([r.full_share for r in reports])),
         "bond_length_nm": dict(first.bond_length_nm),
         "bond_length_std_nm": dict(first.bond_length_std_nm),
@@ -72,6 +73,25 @@ def _relaxation(ensemble: AtomEnsemble, recipe: Recipe, solid: SolidSolution) ->
             for name, b in (field.laws.items() if field is not None else ())
         ],
     }
+
+
+def crystal_warnings(ensemble: AtomEnsemble | None) -> list[dict[str, str]]:
+    """What a reader must know of the relaxation."""
+    if ensemble is None or not ensemble.relaxation:
+        return []
+    vacant = sum(int(p.info.get("vacancies", 0)) for p in ensemble.particles)
+    sites = sum(len(p) for p in ensemble.particles)
+    if vacant < 0.01 * sites:
+        return []
+    return [
+        {
+            "code": "vacancies_soften",
+            "message": f"{100 * vacant / sites:.0f} % of the lattice sites are empty, and no bonds lead to them: the relaxed model "
+            "is softer there than the elastic constants say (one empty cation site in seven halves the bulk modulus), and its "
+            "strain is an upper bound in the core",
+            "stage": "atoms",
+        }
+    ]
 
 
 def _strain(p: StrainProfile) -> dict[str, Any]:
