@@ -22,7 +22,8 @@ class WeighedProfile(Domain):
     ln_z, ln_z_sigma : evidence up to the constant that all models on the same data share, and its standard error
     effective : effective number of the weighed draws behind it
     chi2 : of the data at the best point
-    names, values, sigmas : parameters of the profile, posterior means and standard deviations
+    names : parameters of the profile
+    draws : (n_draw, n_parameter) of them, equally weighted
     profile : (n_radius,) posterior mean of x
     lower, upper : (n_radius,) 68 % band
     """
@@ -34,15 +35,16 @@ class WeighedProfile(Domain):
     effective: float
     chi2: float
     names: tuple[str, ...]
-    values: FloatArray
-    sigmas: FloatArray
+    draws: FloatArray
     profile: FloatArray
     lower: FloatArray
     upper: FloatArray
 
     def __post_init__(self) -> None:
-        for name in ("values", "sigmas"):
-            freeze(self, name, frozen_array(name, getattr(self, name), length=len(self.names)))
+        draws = frozen_array("draws", self.draws, ndim=2)
+        if draws.shape[1] != len(self.names):
+            raise PhysicsError(f"draws: expected a column for each of {', '.join(self.names)}, got {draws.shape[1]}")
+        freeze(self, "draws", draws)
         for name in ("profile", "lower", "upper"):
             freeze(self, name, frozen_array(name, getattr(self, name)))
 

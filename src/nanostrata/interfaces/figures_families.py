@@ -17,6 +17,7 @@ from nanostrata.interfaces.figure_style import (
     inches,
     legend_below,
     to_svg,
+    truth_line,
 )
 from nanostrata.interfaces.run_folder import RunFolder, Table
 
@@ -54,7 +55,11 @@ def families(run: RunFolder) -> str | None:
         _bars(
             figure.add_subplot(left[i]), table, "kind of profile" if table is kinds else "number of equispaced shells"
         )
-    handles = _profiles(figure.add_subplot(grid[0, 1]), profiles, bars[0])
+    right = figure.add_subplot(grid[0, 1])
+    handles = _profiles(right, profiles, bars[0])
+    truth = run.table("profile_bands", "truth")
+    if truth is not None:
+        handles.append(truth_line(right, truth.floats("r_nm"), truth.floats("truth"), label="truth (simulated)"))
     legend_below(figure, handles, columns=3)
     return to_svg(figure)
 
@@ -90,10 +95,9 @@ def _profiles(axes: Any, table: Table, weights: Table) -> list[Any]:
     for name in sorted((n for n in share if share[n] > _SHOWN), key=lambda n: -share[n]):
         at = model == name
         colour = _colour(family[name])
-        step = None if name in FAMILY_WORDS else "mid"
-        axes.fill_between(r[at], low[at], high[at], color=colour, alpha=0.16, linewidth=0, step=step)
+        axes.fill_between(r[at], low[at], high[at], color=colour, alpha=0.16, linewidth=0, step="mid")
         (line,) = axes.plot(
-            r[at], x[at], color=colour, linewidth=1.0 + 1.6 * share[name], label=_word(name), drawstyle=f"steps-{step}" if step else None
+            r[at], x[at], color=colour, linewidth=1.0 + 1.6 * share[name], label=_word(name), drawstyle="steps-mid"
         )  # fmt: skip
         handles.append(line)
     axes.set_xlim(0, float(r.max()) * 1.01)

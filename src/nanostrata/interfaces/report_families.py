@@ -76,4 +76,6 @@ def _table(title: str, rows: list[Mapping[str, Any]]) -> str:
             ]
         )
     headers = ["model", "probability", "ln evidence against the best", "χ² of its best fit", "parameters"]
+    if not any(row[-1] != "–" for row in body):
+        headers, body = headers[:-1], [row[:-1] for row in body]
     return html_table(headers, body, caption=title, numeric=(1, 2, 3))

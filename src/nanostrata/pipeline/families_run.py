@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nanostrata.domain import SizeDistribution
-from nanostrata.domain.estimate import gaussian_quantity
+from nanostrata.domain.estimate import quantity
 from nanostrata.domain.finding import Finding
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.domain.profile_weights import ProfileWeights, WeighedProfile, shares
@@ -105,15 +105,17 @@ def _families(models: tuple[WeighedProfile, ...]) -> Finding:
 
 
 def _numbers(models: tuple[WeighedProfile, ...]) -> Finding:
-    best, second, odds = odds_of_best(models)
+    best, _, odds = odds_of_best(models)
     p = shares(models)
-    least = min(w.shells for w in models if best.ln_z - w.ln_z <= np.log(STRONG))
-    text = (
-        f"Number of equispaced shells that the data ask for: {best.shells} ({100 * p.max():.0f} % of the probability)"
-    )
-    text += f"; {second.shells} is {_odds(odds)} times less probable."
-    if least > 1:
-        text += f" Fewer than {least} are ruled out."
+    left = [w.shells for w in models if best.ln_z - w.ln_z <= np.log(STRONG)]
+    listed = ", ".join(f"{w.shells}: {100 * v:.0f} %" for w, v in zip(models, p, strict=True) if w.shells in left)
+    if odds > POSITIVE:
+        text = f"The data ask for {best.shells} equispaced shells, {_odds(odds)} times as probable as the next number ({listed})."
+    else:
+        text = f"How many equispaced shells to use the data do NOT tell: {left[0]} to {left[-1]} serve about as well ({listed})."
+    if left[0] > 1:
+        fewer = "One shell is" if left[0] == 2 else f"Fewer than {left[0]} are"
+        text += f" {fewer} ruled out."
     return Finding(text=text, grade=_grade(odds), numbers={"profile.shell_numbers.best": float(best.shells)})
 
 
@@ -143,7 +145,7 @@ def _rows(models: tuple[WeighedProfile, ...]) -> list[dict[str, Any]]:
         {
             "family": w.family, "shells": w.shells or None, "probability": float(p), "ln_z_below_best": top - w.ln_z,
             "ln_z_sigma": w.ln_z_sigma, "effective_draws": w.effective, "chi2": w.chi2,
-            "parameters": {n: gaussian_quantity(float(v), float(s)) for n, v, s in zip(w.names, w.values, w.sigmas, strict=True)},
+            "parameters": {n: quantity(w.draws[:, i]) for i, n in enumerate(w.names)},
         }
         for w, p in zip(models, shares(models), strict=True)
     ]  # fmt: skip

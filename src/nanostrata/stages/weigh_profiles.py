@@ -32,6 +32,8 @@ ROUGHLY = 2000
 
 _RADII = 60
 
+_DRAWS = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeighSettings:
@@ -83,8 +85,7 @@ class _Done:
     best: FloatArray
     chi2_total: float
     profile: tuple[FloatArray, FloatArray, FloatArray]
-    values: FloatArray
-    sigmas: FloatArray
+    draws: FloatArray
 
 
 def weigh_profiles(
@@ -190,7 +191,6 @@ def _weigh(weighing: _Weighing) -> _Done:
     assert kept == list(range(n)), "the parameters of the profile come first and are never integrated out"
     p = found.points[:, :n]
     x = np.array([job.family.composition(z)[0] for z in p])
-    values = found.weights @ p
     at = np.searchsorted(job.family.fractions, _radii() - 1e-9)
     r, _ = posterior.residuals(modes[0])
     n_data = len(posterior.intensity)
@@ -201,7 +201,7 @@ def _weigh(weighing: _Weighing) -> _Done:
     return _Done(
         evidence=(found.ln_z, found.ln_z_sigma, found.effective), chi2=float(r[:n_data] @ r[:n_data]), theta=theta,
         names=posterior.names, best=modes[0], chi2_total=float(r @ r), profile=_band(x[:, at], found.weights),
-        values=values, sigmas=np.sqrt(np.maximum(found.weights @ (p - values) ** 2, 0.0)),
+        draws=p[resample(found.weights, _DRAWS, rng)],
     )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def _weighed(family: str, shells: int, done: _Done) -> WeighedProfile:
     ln_z, ln_z_sigma, effective = done.evidence
     return WeighedProfile(
         family=family, shells=shells, ln_z=ln_z, ln_z_sigma=ln_z_sigma, effective=effective, chi2=done.chi2,
-        names=done.names[: len(done.values)], values=done.values, sigmas=done.sigmas, profile=mean, lower=lower, upper=upper,
+        names=done.names[: done.draws.shape[1]], draws=done.draws, profile=mean, lower=lower, upper=upper,
     )  # fmt: skip
 
 
