@@ -49,7 +49,7 @@ def test_intensity_equals_the_direct_double_sum(blob):
     sites, filled = blob
     bead = 0.5
     p = bead_lattice.positions(sites[filled == 1], bead)
-    direct = bead_field.debye_beads(Q, p, bead_lattice.equal_volume_radius(bead)) / len(p) ** 2
+    direct = bead_field.debye_beads(Q, p, 0.0) / len(p) ** 2
     np.testing.assert_allclose(ensemble_curve(Q, p, bead), direct, rtol=1e-6)
 
 
@@ -61,12 +61,37 @@ def test_size_average_equals_41_scaled_double_sums(blob):
     lam, w = bead_field.relative_sizes(spread, 41)
     assert len(lam) == 41
     scaled = sum(
-        wi * m**6 * bead_field.debye_beads(m * Q, p, radius) for m, wi in zip(lam, w, strict=True)
+        wi * m**6 * bead_field.debye_beads(m * Q, p, 0.0) for m, wi in zip(lam, w, strict=True)
     ) / len(p) ** 2  # fmt: skip
     np.testing.assert_allclose(ensemble_curve(Q, p, bead, spread), scaled, rtol=1e-6)
+    # beads with an extent: their form belongs inside the average
+    n = np.arange(1 + round(((p[:, None] - p[None]) ** 2).sum(axis=2).max() / bead**2))
+    kernel = bead_field.pair_kernel(Q, bead * np.sqrt(n), radius, lam, w)
+    pairs = np.bincount(np.round(((p[:, None] - p[None]) ** 2).sum(axis=2) / bead**2).astype(int).ravel())
+    balls = sum(wi * m**6 * bead_field.debye_beads(m * Q, p, radius) for m, wi in zip(lam, w, strict=True))
+    np.testing.assert_allclose(kernel @ pairs, balls, rtol=1e-6)
     # a particle m times larger made of beads m times larger is the same thing
     larger = bead_field.debye_beads(Q, 1.2 * p, 1.2 * radius)
     np.testing.assert_allclose(larger, bead_field.debye_beads(1.2 * Q, p, radius), rtol=1e-10)
+
+
+def test_sites_within_a_body_scatter_as_the_body():
+    """Averaged over where the lattice lies, beads without extent have neither the Rg nor the intensity of a wider body."""
+    rng, bead, radius = np.random.default_rng(0), 0.42, 2.0
+    low = np.linspace(0.2, 1.0, 9)
+    exact = spheroid_curve(low, radius, 1.0, 0.0)
+    found, rg2 = [], []
+    for _ in range(40):
+        p = bead_lattice.positions(bead_lattice.lattice_sites(6.5) + rng.uniform(-1, 1, 3), bead)
+        p = p[(p**2).sum(axis=1) <= radius**2]
+        found.append(ensemble_curve(low, p, bead))
+        rg2.append(p.var(axis=0).sum())
+    error = np.abs(np.mean(found, axis=0) / exact - 1).max()
+    assert error < 3e-3
+    assert np.sqrt(np.mean(rg2) / (0.6 * radius**2)) == pytest.approx(1.0, abs=1e-3)
+    # balls of the volume of a cell at the same sites: what the same body would be taken for
+    balls = bead_field.sphere_form(low * bead_lattice.equal_volume_radius(bead)) ** 2
+    assert np.abs(np.mean(found, axis=0) * balls / exact - 1).max() > 3 * error
 
 
 def test_size_average_needs_no_more_than_41_sizes():
@@ -81,9 +106,7 @@ def test_few_numbers_give_the_direct_sum_to_1e_6(blob):
     bead, spread = 0.5, 0.12
     sizes, weights = bead_field.relative_sizes(spread)
     n_max = int(2 * (sites**2).sum(axis=1).max()) + 1
-    kernel = bead_field.pair_kernel(
-        Q, bead * np.sqrt(np.arange(n_max + 1.0)), bead_lattice.equal_volume_radius(bead), sizes, weights
-    )
+    kernel = bead_field.pair_kernel(Q, bead * np.sqrt(np.arange(n_max + 1.0)), 0.0, sizes, weights)
     p = bead_lattice.positions(sites[filled == 1], bead)
     exact = ensemble_curve(Q, p, bead, spread) * len(p) ** 2
     error = 0.02 * exact  # as in the annealing: rows over the errors

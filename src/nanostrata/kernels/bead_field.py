@@ -15,18 +15,36 @@ def sphere_form(u: FloatArray) -> FloatArray:
     return np.where(u > 0.05, 3.0 * (np.sin(safe) - safe * np.cos(safe)) / safe**3, near)
 
 
-def relative_sizes(spread: float, nodes: int = 41, width: float = 5.0) -> tuple[FloatArray, FloatArray]:
+SPREAD_SHAPES = ("gaussian", "lognormal")
+"""Number distributions of the size that the average over an ensemble knows."""
+
+
+def relative_sizes(
+    spread: float, nodes: int = 41, width: float = 5.0, shape: str = "gaussian"
+) -> tuple[FloatArray, FloatArray]:
     r"""Sizes :math:`\lambda = D/\langle D\rangle` of an ensemble and their number weights.
 
-    A Gaussian of mean 1 and this standard deviation, cut where it would reach zero, on equal steps; weights sum to 1.
+    .. math:: \lambda = 1 + s z \ \ \text{(Gaussian)}, \qquad
+              \lambda = e^{u z - u^2/2},\ u^2 = \ln(1 + s^2) \ \ \text{(log-normal)}
+
+    with z standard normal, on equal steps; mean 1 and standard deviation s either way; weights sum to 1. The Gaussian is
+    cut where it would reach zero. The log-normal reaches six more widths u upwards: scattering goes as the sixth power.
 
     Parameters
     ----------
     spread : relative standard deviation, >= 0; 0 is one size
     nodes, width : number of sizes, and how many standard deviations they reach to either side
+    shape : "gaussian" or "lognormal", of the numbers of particles
     """
+    if shape not in SPREAD_SHAPES:
+        raise ValueError(f"shape: one of {', '.join(SPREAD_SHAPES)} is expected, got {shape!r}")
     if spread <= 0.0:
         return np.ones(1), np.ones(1)
+    if shape == "lognormal":
+        u = float(np.sqrt(np.log1p(spread * spread)))
+        z = np.linspace(-width, width + 6.0 * u, nodes)
+        w = np.exp(-0.5 * z * z)
+        return np.exp(u * z - 0.5 * u * u), w / w.sum()
     reach = min(width, 0.98 / spread)
     z = np.linspace(-reach, reach, nodes)
     w = np.exp(-0.5 * z * z)

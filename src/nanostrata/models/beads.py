@@ -14,8 +14,8 @@ from nanostrata.kernels import bead_field, bead_lattice
 
 LOOSENESS_WEIGHTS = (16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
 """Weights of the mean empty share around a bead, times the diameter of the search ball over that of a bead, against chi^2
-per point. The strongest one that explains the curve is taken: a strong one keeps noise from making the surface rough and
-the inside a sponge, but it also closes holes that are real."""
+per point. The strongest one that explains the curve as well as weaker ones do is taken: a strong one keeps noise from
+making the surface rough and the inside a sponge, but it also closes holes and rounds ends that are real."""
 
 ENOUGH = 1.5
 """Chi^2 per point, against errors that include the lattice's, at which a curve counts as explained."""
@@ -23,8 +23,13 @@ ENOUGH = 1.5
 LATTICE_SHARE = 0.5
 """Share of the roughness of a random cut that counts as error: beads that are searched for fit better than a random cut."""
 
+_NO_EXTENT = 0.0
+"""Radius of a bead in the pair kernel. Sites are points that sample an even body: averaged over where the lattice lies, the
+sum over the sites within a body is the body's own amplitude. A ball at each of them would smear its surface once more and
+add 3/5 of the ball's squared radius to Rg^2 (0.6 % of Rg for beads of 0.42 nm in a particle of 4 nm)."""
+
 _STEPS = 60
-_HOT, _COLD = 1.0, 0.6
+_HOT, _COLD = 1.0, 0.2
 """First temperature in units of chi^2 per point; last one in units of one over the number of points."""
 
 
@@ -37,7 +42,7 @@ class BeadSearch(Domain):
     q_inv_nm, intensity, sigma : (n_q,) the points used, with their stated errors
     bead_nm : distance of neighbouring sites
     radius_nm : of the ball in which beads may sit
-    spread : relative standard deviation of the sizes
+    spread, spread_shape : relative standard deviation of the sizes, and which distribution
     lattice_sigma : (n_q,) what beads of this size cannot draw, added to the errors in quadrature
     with_constant : whether a flat background is fitted with the scale
     start_radius_nm : radius of the ball of beads at the start
@@ -62,10 +67,17 @@ class BeadSearch(Domain):
     basis: FloatArray
     target: FloatArray
     square: float
+    spread_shape: str = "gaussian"
 
 
 def ensemble_curve(
-    q_inv_nm: ArrayLike, positions_nm: ArrayLike, bead_nm: float, spread: float = 0.0, *, sizes: int = 41
+    q_inv_nm: ArrayLike,
+    positions_nm: ArrayLike,
+    bead_nm: float,
+    spread: float = 0.0,
+    *,
+    sizes: int = 41,
+    spread_shape: str = "gaussian",
 ) -> FloatArray:
     r"""Scattering of an ensemble of similar particles made of beads, over n_beads^2.
 
@@ -77,9 +89,10 @@ def ensemble_curve(
     ----------
     q_inv_nm : (n_q,) 1/nm
     positions_nm : (n, 3)
-    bead_nm : nearest-neighbour distance; a bead scatters as a ball of the volume of its lattice cell
+    bead_nm : nearest-neighbour distance; a bead scatters as a point, the beads together as the even body that they sample
     spread : relative standard deviation of the size
     sizes : number of sizes of the average
+    spread_shape : "gaussian" or "lognormal"
 
     Returns
     -------
@@ -87,25 +100,25 @@ def ensemble_curve(
     """
     q = np.asarray(q_inv_nm, dtype=np.float64)
     p = np.asarray(positions_nm, dtype=np.float64)
-    lam, weight = bead_field.relative_sizes(spread, sizes)
+    lam, weight = bead_field.relative_sizes(spread, sizes, shape=spread_shape)
     square = np.concatenate([((p[i:] - p[i]) ** 2).sum(axis=1) for i in range(len(p))])
     scaled, count = np.unique(np.round(square / bead_nm**2, 7), return_counts=True)
     pairs = 2.0 * count
     pairs[0] -= len(p)  # a bead with itself is met once
-    kernel = bead_field.pair_kernel(
-        q, bead_nm * np.sqrt(scaled), bead_lattice.equal_volume_radius(bead_nm), lam, weight
-    )
+    kernel = bead_field.pair_kernel(q, bead_nm * np.sqrt(scaled), _NO_EXTENT, lam, weight)
     return np.asarray(kernel @ pairs / len(p) ** 2)
 
 
-def lattice_roughness(q_inv_nm: FloatArray, rg_nm: float, bead_nm: float, spread: float, draws: int = 24) -> FloatArray:
+def lattice_roughness(
+    q_inv_nm: FloatArray, rg_nm: float, bead_nm: float, spread: float, draws: int = 24, spread_shape: str = "gaussian"
+) -> FloatArray:
     """How far a ball cut from the lattice scatters unlike a smooth ball of its volume, rms over places of the centre.
 
     Parameters
     ----------
     q_inv_nm : (n_q,)
     rg_nm : radius of gyration of the ball
-    bead_nm, spread : see :func:`ensemble_curve`
+    bead_nm, spread, spread_shape : see :func:`ensemble_curve`
     draws : places of the centre; fixed ones, so that the same data give the same errors
 
     Returns
@@ -114,12 +127,10 @@ def lattice_roughness(q_inv_nm: FloatArray, rg_nm: float, bead_nm: float, spread
     """
     radius = float(np.sqrt(5.0 / 3.0) * rg_nm)
     rng = np.random.default_rng(20140)
-    lam, weight = bead_field.relative_sizes(spread)
+    lam, weight = bead_field.relative_sizes(spread, shape=spread_shape)
     around = bead_lattice.lattice_sites(radius / bead_nm + 2.0)
     n_max = int(4.0 * (radius / bead_nm + 1.0) ** 2) + 1
-    kernel = bead_field.pair_kernel(
-        q_inv_nm, bead_nm * np.sqrt(np.arange(n_max + 1.0)), bead_lattice.equal_volume_radius(bead_nm), lam, weight
-    )
+    kernel = bead_field.pair_kernel(q_inv_nm, bead_nm * np.sqrt(np.arange(n_max + 1.0)), _NO_EXTENT, lam, weight)
     forward = float((weight * lam**6).sum())
     total = np.zeros(len(q_inv_nm))
     for _ in range(draws):
@@ -136,6 +147,7 @@ def lattice_roughness(q_inv_nm: FloatArray, rg_nm: float, bead_nm: float, spread
 def prepare_search(
     q_inv_nm: ArrayLike, intensity: ArrayLike, sigma: ArrayLike, *, dmax_nm: float, rg_nm: float, i_zero: float,
     bead_nm: float, spread: float = 0.0, with_constant: bool = True, margin: float = 1.15,
+    spread_shape: str = "gaussian",
 ) -> BeadSearch:  # fmt: skip
     """Lay out the lattice and bring the data into the few numbers that the annealing compares.
 
@@ -145,7 +157,7 @@ def prepare_search(
     dmax_nm, rg_nm : of the particle of mean size
     i_zero : forward intensity
     bead_nm : distance of neighbouring sites
-    spread : relative standard deviation of the particles' size
+    spread, spread_shape : relative standard deviation of the particles' size, "gaussian" or "lognormal"
     with_constant : fit a flat background
     margin : diameter of the search ball over dmax_nm; one bead is added
 
@@ -166,13 +178,11 @@ def prepare_search(
             f"bead_nm: beads of {bead_nm:g} nm leave {len(sites)} places in a ball of {2 * radius:.3g} nm; at least "
             "100 are needed: the curve must reach further in q, or smaller beads must be asked for"
         )
-    roughness = i_zero * lattice_roughness(q, rg_nm, bead_nm, spread)
+    roughness = i_zero * lattice_roughness(q, rg_nm, bead_nm, spread, spread_shape=spread_shape)
     error = np.hypot(s, LATTICE_SHARE * roughness)
     n_max = int(2 * (sites**2).sum(axis=1).max()) + 1
-    lam, weight = bead_field.relative_sizes(spread)
-    kernel = bead_field.pair_kernel(
-        q, bead_nm * np.sqrt(np.arange(n_max + 1.0)), bead_lattice.equal_volume_radius(bead_nm), lam, weight
-    )
+    lam, weight = bead_field.relative_sizes(spread, shape=spread_shape)
+    kernel = bead_field.pair_kernel(q, bead_nm * np.sqrt(np.arange(n_max + 1.0)), _NO_EXTENT, lam, weight)
     white, data = kernel / error[:, None], y / error
     if with_constant:
         # what a constant can take up is taken out of both: it is then always at its best
@@ -185,6 +195,7 @@ def prepare_search(
         lattice_sigma=np.asarray(LATTICE_SHARE * roughness), with_constant=with_constant,
         start_radius_nm=float(min(np.sqrt(5.0 / 3.0) * rg_nm, radius)), sites=sites, values=values, basis=basis,
         target=basis.T @ data, square=float(data @ data),
+        spread_shape=spread_shape,
     )  # fmt: skip
 
 
@@ -196,7 +207,8 @@ def retrieve_beads(
     .. math:: F = \chi^2/n + \alpha\,\langle 1 - t_i \rangle, \qquad T_k = T_0 (T_1/T_0)^{k/(K-1)}
 
     t_i is the filled share of the 42 places around a bead. Scale and constant are at their best at every move; beads stay
-    in one piece. The last temperature is that of the noise of the data, not zero: below it only noise is fitted.
+    in one piece. The last temperature is a fifth of one point's share of chi^2: the penalty, not heat, then sets how rough
+    the surface is.
 
     Parameters
     ----------
@@ -241,7 +253,9 @@ def describe_beads(
     search: BeadSearch, positions_nm: FloatArray, *, label: str = "", looseness: float = 0.0
 ) -> BeadModel:
     """Centre a set of beads and fit scale and constant to the data of a search, with its errors."""
-    model = ensemble_curve(search.q_inv_nm, positions_nm, search.bead_nm, search.spread)
+    model = ensemble_curve(
+        search.q_inv_nm, positions_nm, search.bead_nm, search.spread, spread_shape=search.spread_shape
+    )
     error = np.hypot(search.sigma, search.lattice_sigma)
     columns = [model / error] + ([1.0 / error] if search.with_constant else [])
     found = np.linalg.lstsq(np.stack(columns, axis=1), search.intensity / error, rcond=None)[0]
@@ -261,7 +275,11 @@ def misfit(search: BeadSearch, model: BeadModel) -> float:
 
 
 def strongest_looseness(search: BeadSearch, seed: np.random.SeedSequence, moves: int) -> tuple[float, float]:
-    """Find the strongest weight of looseness at which beads still explain the curve, by one run for each weight.
+    r"""Find the strongest weight of looseness that costs no agreement with the curve, by one run for each weight.
+
+    .. math:: \chi^2_\alpha \le \chi^2_{best}\,(1 + \sqrt{2/n})
+
+    A misfit within one standard deviation of the best one's is as good: chi^2 of n points scatters by that much.
 
     Parameters
     ----------
@@ -271,14 +289,15 @@ def strongest_looseness(search: BeadSearch, seed: np.random.SeedSequence, moves:
 
     Returns
     -------
-    weight, and the chi^2 per point reached with it: at most :data:`ENOUGH`; or, when no weight reaches that, the strongest
-    one within 15 % of the best
+    weight, and the chi^2 per point reached with it
     """
-    tried = []
+    deviation = float(np.sqrt(2.0 / len(search.q_inv_nm)))
+    tried: list[float] = []
     for weight, child in zip(LOOSENESS_WEIGHTS, seed.spawn(len(LOOSENESS_WEIGHTS)), strict=True):
         model = retrieve_beads(search, np.random.default_rng(child), moves, weight=weight)
         tried.append(misfit(search, model))
-        if tried[-1] <= ENOUGH:
-            return weight, tried[-1]
-    k = next(i for i, c in enumerate(tried) if c <= 1.15 * min(tried))
+        # explained, and the last two weaker ones did not help: weaker ones still would only fit noise
+        if len(tried) > 2 and tried[-3] <= ENOUGH and min(tried[-2:]) > tried[-3] * (1.0 - deviation):
+            break
+    k = next(i for i, c in enumerate(tried) if c <= (1.0 + deviation) * min(tried))
     return LOOSENESS_WEIGHTS[k], tried[k]

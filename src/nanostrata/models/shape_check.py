@@ -9,7 +9,9 @@ from nanostrata.domain.base import FloatArray, check_range
 from nanostrata.kernels import bead_field
 
 
-def spheroid_intensity(q_inv_nm: ArrayLike, diameter_nm: float, aspect: float, spread: float = 0.0) -> FloatArray:
+def spheroid_intensity(
+    q_inv_nm: ArrayLike, diameter_nm: float, aspect: float, spread: float = 0.0, spread_shape: str = "gaussian"
+) -> FloatArray:
     r"""Scattering of homogeneous spheroids of like shape whose sizes are spread, 1 at q = 0.
 
     .. math:: \langle I\rangle = \frac{\sum_m w_m \lambda_m^6 \int_0^1 \Phi(\lambda_m q R(\mu))^2 d\mu}{\sum_m w_m \lambda_m^6},
@@ -20,7 +22,7 @@ def spheroid_intensity(q_inv_nm: ArrayLike, diameter_nm: float, aspect: float, s
     q_inv_nm : (n_q,)
     diameter_nm : of the ball of the same volume, at lambda = 1
     aspect : b, unique axis over the other two
-    spread : relative standard deviation of the size
+    spread, spread_shape : relative standard deviation of the size, "gaussian" or "lognormal"
 
     Returns
     -------
@@ -31,7 +33,7 @@ def spheroid_intensity(q_inv_nm: ArrayLike, diameter_nm: float, aspect: float, s
     nodes, weight = np.polynomial.legendre.leggauss(60)
     mu, weight = 0.5 * (nodes + 1.0), 0.5 * weight
     radius = 0.5 * diameter_nm * aspect ** (-1.0 / 3.0) * np.sqrt(1.0 + (aspect**2 - 1.0) * mu**2)
-    lam, share = bead_field.relative_sizes(spread)
+    lam, share = bead_field.relative_sizes(spread, shape=spread_shape)
     total = np.zeros(len(q))
     for m, w in zip(lam, share, strict=True):
         total += w * m**6 * (bead_field.sphere_form(m * q[:, None] * radius) ** 2 @ weight)

@@ -93,7 +93,7 @@ def _line(x: FloatArray, y: FloatArray, weight: FloatArray, degree: int) -> tupl
 
 def figures_of_curve(
     q_inv_nm: ArrayLike, intensity: ArrayLike, sigma: ArrayLike, rng: np.random.Generator, *, spread: float = 0.0,
-    with_constant: bool = True, resampled: int = 40,
+    with_constant: bool = True, resampled: int = 40, spread_shape: str = "gaussian",
 ) -> CurveFigures:  # fmt: skip
     r"""Guinier, p(r) of the particle of mean size and Porod volume, with errors from resampled data.
 
@@ -108,6 +108,7 @@ def figures_of_curve(
     q_inv_nm, intensity, sigma : (n_q,)
     rng : for the resampled data
     spread : relative standard deviation of the particles' size; p(r) is then that of the particle of mean size
+    spread_shape : "gaussian" or "lognormal"
     with_constant : a flat background is averaged over, as large as what the curve ends with
     resampled : sets of resampled data
 
@@ -127,13 +128,13 @@ def figures_of_curve(
     y = frozen_array("intensity", intensity, length=len(q))
     s = frozen_array("sigma", sigma, length=len(q), positive=True)
     rg, rg_sigma, first, last, note = guinier(q, y, s)
-    start = rough_size(q, y, rg, spread)
+    start = rough_size(q, y, rg, spread, spread_shape)
     # nothing larger than pi / q_min is seen by a curve that starts there
     top = min(7.0 * start, max(math.pi / float(q[0]), 2.0 * start))
     ladder = np.geomspace(1.6 * start, top, 28)
     # a constant and pairs at no distance look alike: it is held to the size of what the curve ends with
     constant_sd = float(np.abs(y[-max(len(y) // 10, 3) :]).mean()) if with_constant else 0.0
-    tables = [_Distances(q, s, d, spread, constant_sd) for d in ladder]
+    tables = [_Distances(q, s, d, spread, constant_sd, spread_shape) for d in ladder]
     main = _answer(tables, y)
     noise = s * rng.standard_normal((resampled, len(q)))
     again = [_answer(tables, main.fit + e) for e in noise]
@@ -156,7 +157,7 @@ def figures_of_curve(
     )  # fmt: skip
 
 
-def rough_size(q: FloatArray, y: FloatArray, rg: float, spread: float) -> float:
+def rough_size(q: FloatArray, y: FloatArray, rg: float, spread: float, spread_shape: str = "gaussian") -> float:
     """A first radius of gyration of the particle of mean size: Guinier's, else where I falls to a third."""
     if not math.isfinite(rg):
         top = float(np.median(y[:5]))
@@ -166,20 +167,22 @@ def rough_size(q: FloatArray, y: FloatArray, rg: float, spread: float) -> float:
                 "intensity: it does not fall to a third of its first points anywhere: no particle is seen in this range of q"
             )
         rg = math.sqrt(3.0) / float(q[below[0]])
-    lam, w = bead_field.relative_sizes(spread)
+    lam, w = bead_field.relative_sizes(spread, shape=spread_shape)
     return rg * math.sqrt(float((w * lam**6).sum() / (w * lam**8).sum()))
 
 
 class _Distances:
     """p(r) up to one D: what does not depend on the intensities is worked out once."""
 
-    def __init__(self, q: FloatArray, s: FloatArray, d: float, spread: float, constant_sd: float) -> None:
+    def __init__(
+        self, q: FloatArray, s: FloatArray, d: float, spread: float, constant_sd: float, spread_shape: str
+    ) -> None:
         self.d, self.s = d, s
         steps = int(np.clip(math.ceil(_STEPS_PER_WAVE * q[-1] * d / math.pi), _STEPS, _MOST_STEPS))
         self.r = np.linspace(0.0, d, steps + 1)
         self.step = d / steps
         inner = self.r[1:-1]
-        lam, w = bead_field.relative_sizes(spread)
+        lam, w = bead_field.relative_sizes(spread, shape=spread_shape)
         self.forward = float((w * lam**6).sum())
         self.matrix = 4.0 * math.pi * self.step * bead_field.pair_kernel(q, inner, 0.0, lam, w)
         white = self.matrix / s[:, None]

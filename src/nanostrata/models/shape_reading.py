@@ -7,20 +7,21 @@ import numpy as np
 from nanostrata.domain.base import FloatArray, IntArray
 from nanostrata.domain.shape import BeadModel, OccupancyMap
 from nanostrata.errors import PhysicsError
-from nanostrata.kernels import bead_lattice
 
 CUTS = 10_000
 
 
 def second_moments(model: BeadModel) -> FloatArray:
-    """Second moments of a bead model along its principal axes, largest first, nm^2; beads have their own extent."""
+    """Second moments of a bead model along its principal axes, largest first, nm^2.
+
+    Beads are points that sample an even body: averaged over where the lattice lies, their moments are the body's.
+    """
     p = model.positions_nm - model.positions_nm.mean(axis=0)
-    own = bead_lattice.equal_volume_radius(model.bead_nm) ** 2 / 5.0
-    return np.asarray(np.linalg.eigvalsh(p.T @ p / len(p))[::-1] + own)
+    return np.asarray(np.linalg.eigvalsh(p.T @ p / len(p))[::-1])
 
 
 def radius_of_gyration(model: BeadModel) -> float:
-    """Radius of gyration of a bead model, the extent of its beads included, nm."""
+    """Radius of gyration of the body that a bead model samples, nm."""
     return float(np.sqrt(second_moments(model).sum()))
 
 

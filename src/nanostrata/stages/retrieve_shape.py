@@ -21,7 +21,7 @@ from nanostrata.models.beads import (
 )
 from nanostrata.models.shape_figures import Q_RG_USED, figures_of_curve, guinier, rough_size
 
-VERSION = "1"
+VERSION = "2"
 """Part of every stored result; raised when the stage changes what it means."""
 
 _SITES_PER_D3 = math.pi / 6.0 * math.sqrt(2.0)
@@ -65,10 +65,10 @@ class ShapePlan(Domain):
     ----------
     q_inv_nm, intensity, sigma : (n_q,) the points used
     figures : what the curve says beforehand, with the spread of the sizes taken into account
-    spread : relative standard deviation of the sizes
+    spread, spread_shape : relative standard deviation of the sizes, and which distribution
     bead_nm : diameter of a bead
     moves : flips tried in a run
-    looseness_weight : the strongest one that explains the curve
+    looseness_weight : the strongest one that explains the curve as well as weaker ones
     misfit : chi^2 per point of the run that showed it, against errors that include the lattice's
     with_constant : whether a flat background is fitted
     notes : what was chosen and why, one sentence each
@@ -85,6 +85,7 @@ class ShapePlan(Domain):
     misfit: float
     with_constant: bool
     notes: tuple[str, ...]
+    spread_shape: str = "gaussian"
 
     def __post_init__(self) -> None:
         for name in ("q_inv_nm", "intensity", "sigma"):
@@ -135,7 +136,7 @@ def random_numbers(seed: int, kind: str, index: int, purpose: int = 0) -> np.ran
 
 def plan_shape(
     curve: ScatteringCurve, *, spread: float, effort: ShapeEffort, seed: int, bead_nm: float | None = None,
-    with_constant: bool = True,
+    with_constant: bool = True, spread_shape: str = "gaussian",
 ) -> ShapePlan:  # fmt: skip
     """Choose the points, read Rg, D_max and I(0), and choose the bead.
 
@@ -147,6 +148,7 @@ def plan_shape(
     seed : of the run folder
     bead_nm : diameter of a bead; None chooses pi / q_max times the effort's share
     with_constant : fit a flat background
+    spread_shape : "gaussian" or "lognormal"
 
     Returns
     -------
@@ -154,7 +156,7 @@ def plan_shape(
 
     Assumes
     -------
-    Particles alike in shape, random in orientation, without interaction; sizes Gaussian with the given spread.
+    Particles alike in shape, random in orientation, without interaction; sizes Gaussian or log-normal with the given spread.
 
     Fails when
     ----------
@@ -174,14 +176,14 @@ def plan_shape(
         )
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(100,)))
     rg = guinier(curve.q_inv_nm, curve.intensity, curve.sigma)[0]
-    size = rough_size(curve.q_inv_nm, curve.intensity, rg, spread)
+    size = rough_size(curve.q_inv_nm, curve.intensity, rg, spread, spread_shape)
     far = int(np.searchsorted(curve.q_inv_nm, Q_RG_USED / size))
     if far < end:
         end = far
         notes.append(f"points beyond q = {curve.q_inv_nm[end - 1]:.3g} 1/nm are left out: q Rg is over {Q_RG_USED:g}")
     first = figures_of_curve(
         curve.q_inv_nm[:end], curve.intensity[:end], curve.sigma[:end], rng, spread=spread,
-        with_constant=with_constant, resampled=40,
+        with_constant=with_constant, resampled=40, spread_shape=spread_shape,
     )  # fmt: skip
     begin = max(first.guinier_first, 0)
     if begin:
@@ -207,20 +209,21 @@ def plan_shape(
     if begin or last < end:
         figures = figures_of_curve(
             curve.q_inv_nm[begin:last], curve.intensity[begin:last], curve.sigma[begin:last], rng, spread=spread,
-            with_constant=with_constant, resampled=40,
+            with_constant=with_constant, resampled=40, spread_shape=spread_shape,
         )  # fmt: skip
     sites = _SITES_PER_D3 * ((1.15 * figures.dmax_nm + bead) / bead) ** 3
     plan = ShapePlan(
         q_inv_nm=curve.q_inv_nm[begin:last], intensity=curve.intensity[begin:last], sigma=curve.sigma[begin:last],
         figures=figures, spread=spread, bead_nm=bead, moves=int(effort.moves_per_site * sites),
         looseness_weight=LOOSENESS_WEIGHTS[0], misfit=0.0, with_constant=with_constant, notes=(),
+        spread_shape=spread_shape,
     )  # fmt: skip
     weight, reached = strongest_looseness(
         _search(plan, plan.intensity, spread), np.random.SeedSequence(seed, spawn_key=(102,)), plan.moves // 2
     )
     if weight < LOOSENESS_WEIGHTS[0]:
         notes.append(
-            f"looseness is punished {LOOSENESS_WEIGHTS[0] / weight:g} times less than usual: more would not explain the curve"
+            f"looseness is punished {LOOSENESS_WEIGHTS[0] / weight:g} times less than at most: more would cost agreement"
         )
     if reached > ENOUGH:
         notes.append(
@@ -247,6 +250,7 @@ def _search(plan: ShapePlan, intensity: FloatArray, spread: float) -> BeadSearch
     return prepare_search(
         plan.q_inv_nm, intensity, plan.sigma, dmax_nm=plan.figures.dmax_nm, rg_nm=plan.figures.rg_real_nm,
         i_zero=plan.figures.i_zero, bead_nm=plan.bead_nm, spread=spread, with_constant=plan.with_constant,
+        spread_shape=plan.spread_shape,
     )  # fmt: skip
 
 
