@@ -32,9 +32,9 @@ def _per_point(species, weights, amplitudes):
 
 
 def _binned(positions, species, weights, q, engine="auto", step=None):
-    step = step or debye.BIN_TIMES_Q / q.max()
+    step = step or debye.PAIR_BIN_TIMES_Q / q.max()
     n_bins = debye.bins_for(positions, step)
-    table = np.zeros((debye.n_channels(N_SPECIES, weights.shape[1]), n_bins, debye.MOMENTS))
+    table = np.zeros((debye.n_channels(N_SPECIES, weights.shape[1]), n_bins, debye.PAIR_MOMENTS))
     count = np.zeros(n_bins)
     debye.pair_moments(positions, species, weights, N_SPECIES, step, table, count, engine=engine)
     return debye.pair_matrix(debye.sinc_sums(table, step, q), debye.self_terms(species, weights, N_SPECIES))
@@ -104,14 +104,14 @@ def test_far_beyond_all_distances_only_self_terms_stay():
     positions = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     species, weights = np.array([0, 0]), np.empty((2, 0))
     q = np.array([0.0, np.pi, 3.5 * np.pi])
-    step = debye.BIN_TIMES_Q / q.max()
-    table, count = np.zeros((1, debye.bins_for(positions, step), debye.MOMENTS)), np.zeros(100)
+    step = debye.PAIR_BIN_TIMES_Q / q.max()
+    table, count = np.zeros((1, debye.bins_for(positions, step), debye.PAIR_MOMENTS)), np.zeros(200)
     debye.pair_moments(positions, species, weights, 1, step, table, count)
     pairs = debye.pair_matrix(debye.sinc_sums(table, step, q), debye.self_terms(species, weights, 1))
-    np.testing.assert_allclose(pairs[0, 0], 2.0 * (1.0 + np.sinc(q / np.pi)), rtol=1e-9)
+    np.testing.assert_allclose(pairs[0, 0], 2.0 * (1.0 + np.sinc(q / np.pi)), rtol=1e-7)
 
 
-@pytest.mark.parametrize("width", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("width", [0.2, 0.5, 1.0])
 def test_error_of_the_bins_stays_below_its_bound(width):
     # points of unit amplitude, bins made wide on purpose: the error must be seen, and must lie below the bound
     positions, species, _ = _cloud(8, m=150)
@@ -120,7 +120,7 @@ def test_error_of_the_bins_stays_below_its_bound(width):
     step = width / q.max()
     none = np.empty((len(species), 0))
     n_bins = debye.bins_for(positions, step)
-    table, count = np.zeros((debye.n_channels(N_SPECIES, 0), n_bins, debye.MOMENTS)), np.zeros(n_bins)
+    table, count = np.zeros((debye.n_channels(N_SPECIES, 0), n_bins, debye.PAIR_MOMENTS)), np.zeros(n_bins)
     debye.pair_moments(positions, species, none, N_SPECIES, step, table, count)
     assert count.sum() == len(species) * (len(species) - 1) / 2
     pairs = debye.pair_matrix(debye.sinc_sums(table, step, q), debye.self_terms(species, none, N_SPECIES))
@@ -130,17 +130,17 @@ def test_error_of_the_bins_stays_below_its_bound(width):
     bound = 2.0 * debye.interpolation_error(count, step, q)
     rounding = 1e-12 * exact
     assert np.all(error <= bound + rounding)
-    if width > 2.5:
+    if width > 0.9:
         assert error[-1] > 1e-3 * bound[-1]
 
 
 def test_short_or_misshapen_tables_are_refused():
     positions, species, weights = _cloud(7)
     channels = debye.n_channels(N_SPECIES, 2)
-    for shape, message in (((channels, 5, 8), "bins"), ((3, 9000, 8), "channels"), ((channels, 9000, 4), "moments")):
+    for shape, message in (((channels, 5, 4), "bins"), ((3, 9000, 4), "channels"), ((channels, 9000, 8), "moments")):
         with pytest.raises(ValueError, match=message):
             debye.pair_moments(positions, species, weights, N_SPECIES, 1e-3, np.zeros(shape), np.zeros(9000))
     with pytest.raises(ValueError, match="engine"):
         debye.pair_moments(
-            positions, species, weights, N_SPECIES, 1.0, np.zeros((channels, 900, 8)), np.zeros(900), engine="cuda"
+            positions, species, weights, N_SPECIES, 1.0, np.zeros((channels, 900, 4)), np.zeros(900), engine="cuda"
         )

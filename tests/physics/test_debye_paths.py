@@ -187,12 +187,14 @@ def test_large_particles_go_to_the_lattice_by_themselves_and_small_ones_do_not()
 
 def test_error_bound_holds_and_is_small():
     model = _structure("wurtzite")
-    for method in ("lattice", "pairs"):
+    # the bound of single pairs is rigorous and wide; on the lattice it is narrow
+    for method, most in (("lattice", 1e-6), ("pairs", 1e-4)):
         sums = pair_sums([model], Q, medium_model="sites", method=method)
         exact = _exact(model, 9.63, MEDIUM, dict.fromkeys(ELEMENTS, 0.0))
         got, bound = sums.intensity(FACTORS, 9.63, MEDIUM), sums.intensity_error(FACTORS, 9.63, MEDIUM)
         assert np.all(np.abs(got - exact) <= bound + 1e-11 * exact.max())
-        assert np.all(bound <= 1e-6 * exact)
+        assert np.all(bound <= most * exact)
+        assert np.all(np.abs(got - exact) <= 1e-6 * exact)
 
 
 def test_one_particle_at_a_time_and_all_together_are_the_same():

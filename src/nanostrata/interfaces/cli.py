@@ -229,7 +229,12 @@ def scatter(
     q_max: Annotated[float, typer.Option(help="1/nm")] = 50.0,
     points: Annotated[int, typer.Option(help="equispaced")] = 500,
     medium: Annotated[str, typer.Option(metavar="NAME|none", help="what the particle floats in")] = "none",
-    b_factor: Annotated[float, typer.Option(metavar="NM2", help="Debye-Waller factor B")] = 0.0,
+    b_factor: Annotated[
+        str, typer.Option(metavar="NM2", help="Debye-Waller factor B, or one per element: Cd=0.012,Se=0.009")
+    ] = "0",
+    thermal_diffuse: Annotated[
+        bool, typer.Option("--thermal-diffuse", help="add what independent vibrations take from the pairs")
+    ] = False,
     volume_per_site: Annotated[
         float | None, typer.Option(metavar="NM3", help="medium that each atom displaces")
     ] = None,
@@ -241,7 +246,8 @@ def scatter(
 
     written = scatter_file(
         structure, energies, q_min=q_min, q_max=q_max, points=points, medium=medium, b_factor_nm2=b_factor,
-        volume_per_site=volume_per_site, out=out, factors=factors,
+        volume_per_site=volume_per_site, out=out, factors=factors, thermal_diffuse=thermal_diffuse,
+        tell=console.progress(),
     )  # fmt: skip
     console.say(str(written).rstrip("\n"))
 

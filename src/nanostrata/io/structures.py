@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nanostrata.domain import AtomicModel, FloatArray
-from nanostrata.errors import DataError, PhysicsError
+from nanostrata.errors import DataError, MissingExtraError, PhysicsError
 from nanostrata.io.structure_readme import write_readme
 from nanostrata.io.text_out import write_text
 
@@ -302,9 +302,11 @@ def _fact(key: str, text: str) -> float | int | str:
 
 
 def _read_with_ase(path: Path) -> AtomicModel:
-    import ase.io
-    from ase.io.formats import UnknownFileTypeError
-
+    try:
+        import ase.io
+        from ase.io.formats import UnknownFileTypeError
+    except ImportError:
+        raise MissingExtraError(f"{path}: reading this needs ASE, which is not installed: pip install ase") from None
     try:
         atoms = ase.io.read(str(path))
     except UnknownFileTypeError:

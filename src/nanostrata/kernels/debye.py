@@ -1,8 +1,8 @@
 r"""Orientation-averaged scattering of points: pair sums by species through moments of pair distances in coarse bins.
 
-A bin keeps, for every pair of species, the sums of the first eight powers of the distance from its middle. From them the sum
-of any smooth function over all pairs follows by interpolation in the bin at eight Chebyshev points, so that bins may be as
-wide as 1 / q_max. The error per pair is bounded, see :func:`interpolation_error`.
+A bin keeps, for every pair of species, the sums of the first few powers of the distance from its middle. From them the sum
+of any smooth function over all pairs follows by interpolation in the bin at as many Chebyshev points, so that bins may be
+wide. The error per pair is bounded, see :func:`interpolation_error`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 Engine: TypeAlias = Literal["auto", "numba", "numpy"]
 
-MOMENTS = 8
-"""Powers 0 .. 7 of the distance from the middle of the bin."""
+PAIR_MOMENTS = 4
+"""Powers 0 .. 3 of the distance from the middle of the bin: four numbers are added at once."""
 
-BIN_TIMES_Q = 1.0
-"""Default bin width times largest q: a pair is then right to better than 8e-10 / (q r)."""
+PAIR_BIN_TIMES_Q = 0.125
+"""Default bin width times largest q: a pair is then right to better than 2e-7 / (q r)."""
 
-_CHUNK = 512
 _NUMPY_PAIRS = 1 << 18
 _TABLE_ENTRIES = 1 << 19
 _compiled: dict[str, Any] = {}
@@ -42,13 +41,17 @@ def channel_pairs(n: int) -> list[tuple[int, int]]:
     return [(a, b) for a in range(n) for b in range(a, n)]
 
 
-def bins_for(positions_nm: FloatArray, bin_nm: float) -> int:
-    """Bins that hold every pair distance: twice the largest distance from the middle is a safe upper bound."""
+def reach_nm(positions_nm: FloatArray) -> float:
+    """Upper bound of the distances between points: twice the largest one from the middle."""
     if not len(positions_nm):
-        return 1
+        return 0.0
     middle = 0.5 * (positions_nm.min(axis=0) + positions_nm.max(axis=0))
-    reach = 2.0 * float(np.sqrt(((positions_nm - middle) ** 2).sum(axis=1).max()))
-    return int(reach / bin_nm) + 2
+    return 2.0 * float(np.sqrt(((positions_nm - middle) ** 2).sum(axis=1).max()))
+
+
+def bins_for(positions_nm: FloatArray, bin_nm: float) -> int:
+    """Bins that hold every pair distance."""
+    return int(reach_nm(positions_nm) / bin_nm) + 2
 
 
 def pair_moments(
@@ -80,7 +83,7 @@ def pair_moments(
     n_species : int
     bin_nm : float
         Width of the bins.
-    out : (n_channels, n_bins, MOMENTS)
+    out : (n_channels, n_bins, PAIR_MOMENTS)
         Sums over unordered pairs are added here; channels in the order of :func:`channel_pairs`, species before weights.
         Two different channels hold both orders, a with b and b with a.
     count : (n_bins,)
@@ -97,8 +100,10 @@ def pair_moments(
     Debye, Ann. Phys. 351, 809 (1915), doi:10.1002/andp.19153510606.
     """
     wanted = n_channels(n_species, weights.shape[1])
-    if out.shape[0] != wanted or out.shape[2] != MOMENTS:
-        raise ValueError(f"out: expected {wanted} channels of {MOMENTS} moments, got {out.shape[0]} of {out.shape[2]}")
+    if out.shape[0] != wanted or out.shape[2] != PAIR_MOMENTS:
+        raise ValueError(
+            f"out: expected {wanted} channels of {PAIR_MOMENTS} moments, got {out.shape[0]} of {out.shape[2]}"
+        )
     if min(out.shape[1], len(count)) < bins_for(positions_nm, bin_nm):
         raise ValueError(f"out: expected at least {bins_for(positions_nm, bin_nm)} bins, got {out.shape[1]}")
     if engine not in ("auto", "numba", "numpy"):
@@ -110,57 +115,20 @@ def pair_moments(
     if weights.shape[1]:
         w = np.ascontiguousarray(weights[order], dtype=np.float64)
         if compiled:
-            _kernel("weighted", _weighted)(x, y, z, kind, w, n_species, 1.0 / bin_nm, out, count)
+            if "weighted" not in _compiled:
+                _compiled["weighted"] = jit(fastmath={"contract"})(_weighted)
+            _compiled["weighted"](x, y, z, kind, w, n_species, 1.0 / bin_nm, out, count)
         else:
             _weighted_numpy(x, y, z, kind, w, n_species, 1.0 / bin_nm, out, count)
         return
     starts = np.searchsorted(kind, np.arange(n_species + 1))
     before = out[:, :, 0].sum(axis=0)
-    run = _kernel("block", _block) if compiled else _block_numpy
+    run: Any = _block_numpy
+    if compiled:
+        from nanostrata.kernels.pair_block import block as run
     for c, (a, b) in enumerate(channel_pairs(n_species)):
         run(x, y, z, starts[a], starts[a + 1], starts[b], starts[b + 1], a == b, 1.0 / bin_nm, out[c])
     count[: out.shape[1]] += out[:, :, 0].sum(axis=0) - before
-
-
-def _kernel(name: str, function: Any) -> Any:
-    if name not in _compiled:
-        # "contract" lets the distances be computed several at a time; sums keep their order
-        _compiled[name] = jit(fastmath={"contract"})(function)
-    return _compiled[name]
-
-
-def _block(
-    x: FloatArray, y: FloatArray, z: FloatArray, a0: int, a1: int, b0: int, b1: int, same: bool, inverse: float, out: FloatArray
-) -> None:  # fmt: skip
-    table = out.reshape(-1)
-    bins = np.empty(_CHUNK, np.int32)
-    rest = np.empty(_CHUNK)
-    for i in range(a0, a1):
-        xi, yi, zi = x[i], y[i], z[i]
-        for j in range(i + 1 if same else b0, b1, _CHUNK):
-            m = min(_CHUNK, b1 - j)
-            # slices start at 0, which spares the check for negative indices in the inner loops
-            xs, ys, zs, n_of, r_of = x[j : j + m], y[j : j + m], z[j : j + m], bins[:m], rest[:m]
-            for k in range(xs.size):
-                dx, dy, dz = xs[k] - xi, ys[k] - yi, zs[k] - zi
-                t = np.sqrt(dx * dx + dy * dy + dz * dz) * inverse
-                n = np.int32(t)
-                n_of[k] = n
-                r_of[k] = t - (n + 0.5)
-            for k in range(n_of.size):
-                o = np.uint64(n_of[k]) * np.uint64(8)
-                d = r_of[k]
-                d2 = d * d
-                d3 = d2 * d
-                d4 = d2 * d2
-                table[o] += 1.0
-                table[o + np.uint64(1)] += d
-                table[o + np.uint64(2)] += d2
-                table[o + np.uint64(3)] += d3
-                table[o + np.uint64(4)] += d4
-                table[o + np.uint64(5)] += d4 * d
-                table[o + np.uint64(6)] += d4 * d2
-                table[o + np.uint64(7)] += d4 * d3
 
 
 def _weighted(
@@ -168,7 +136,7 @@ def _weighted(
 ) -> None:  # fmt: skip
     m, n_w = w.shape
     n_all = n_s + n_w
-    power = np.empty(MOMENTS)
+    power = np.empty(PAIR_MOMENTS)
     for i in range(m):
         a = kind[i]
         for j in range(i + 1, m):
@@ -178,21 +146,21 @@ def _weighted(
             d = t - (n + 0.5)
             count[n] += 1.0
             power[0] = 1.0
-            for p in range(1, MOMENTS):
+            for p in range(1, PAIR_MOMENTS):
                 power[p] = power[p - 1] * d
             b = kind[j]  # points are sorted: a <= b
             if a >= 0:
                 h = out[a * n_all - a * (a - 1) // 2 + b - a, n]
-                for p in range(MOMENTS):
+                for p in range(PAIR_MOMENTS):
                     h[p] += power[p]
             for k in range(n_w):
                 if a >= 0:
                     h = out[a * n_all - a * (a - 1) // 2 + n_s + k - a, n]
-                    for p in range(MOMENTS):
+                    for p in range(PAIR_MOMENTS):
                         h[p] += w[j, k] * power[p]
                 if b >= 0:
                     h = out[b * n_all - b * (b - 1) // 2 + n_s + k - b, n]
-                    for p in range(MOMENTS):
+                    for p in range(PAIR_MOMENTS):
                         h[p] += w[i, k] * power[p]
                 s = n_s + k
                 base = s * n_all - s * (s - 1) // 2 - s + n_s
@@ -201,7 +169,7 @@ def _weighted(
                     if l > k:
                         v += w[i, l] * w[j, k]
                     h = out[base + l, n]
-                    for p in range(MOMENTS):
+                    for p in range(PAIR_MOMENTS):
                         h[p] += v * power[p]
 
 
@@ -218,7 +186,7 @@ def _block_numpy(
         n = flat.astype(np.int64)
         d = flat - (n + 0.5)
         value = np.ones(len(d))
-        for p in range(MOMENTS):
+        for p in range(PAIR_MOMENTS):
             out[:, p] += np.bincount(n, value, minlength=n_bins)
             value *= d
 
@@ -247,7 +215,7 @@ def _weighted_numpy(
                 v = v + columns[i, b] * columns[j, a]
             used = np.flatnonzero(v)
             value = v[used]
-            for p in range(MOMENTS):
+            for p in range(PAIR_MOMENTS):
                 out[c, :, p] += np.bincount(n[used], value, minlength=out.shape[1])
                 value = value * d[used]
 
@@ -263,13 +231,13 @@ def self_terms(species: IntArray, weights: FloatArray, n_species: int) -> FloatA
 def sinc_sums(moments: FloatArray, bin_nm: float, q_inv_nm: FloatArray) -> FloatArray:
     r"""Sum of :math:`\sin(q d)/(q d)` over the pairs whose moments are given.
 
-    Inside a bin the function is interpolated at the eight Chebyshev points; the moments say with what weight each point
-    counts.
+    Inside a bin the function is interpolated at as many Chebyshev points as there are moments, which say with what weight each
+    point counts.
 
     Parameters
     ----------
-    moments : (n, n_bins, MOMENTS)
-        From :func:`pair_moments`.
+    moments : (n, n_bins, n_moments)
+        As from :func:`pair_moments`.
     bin_nm : float
     q_inv_nm : (n_q,)
         1/nm, >= 0.
@@ -279,33 +247,61 @@ def sinc_sums(moments: FloatArray, bin_nm: float, q_inv_nm: FloatArray) -> Float
     (n, n_q) float
     """
     q = np.asarray(q_inv_nm, dtype=np.float64)
-    used = np.flatnonzero(moments[:, :, 0].any(axis=0)) if len(moments) else np.empty(0, dtype=np.int64)
-    x = 0.5 * np.cos((2 * np.arange(MOMENTS) + 1) * math.pi / (2 * MOMENTS))
-    to_nodes = np.linalg.inv(np.vander(x, MOMENTS, increasing=True))
-    w = (moments[:, used] @ to_nodes).reshape(len(moments), -1)
-    r = ((used[:, None] + 0.5 + x) * bin_nm).ravel()
-    out = np.empty((len(moments), len(q)))
-    step = max(1, _TABLE_ENTRIES // max(len(r), 1))
+    n, n_bins, k = moments.shape
+    x = 0.5 * np.cos((2 * np.arange(k) + 1) * math.pi / (2 * k))
+    w = np.ascontiguousarray(moments @ np.linalg.inv(np.vander(x, k, increasing=True))).reshape(n, -1)
+    out = np.empty((n, len(q)))
+    step = max(1, _TABLE_ENTRIES // max(n_bins * k, 1))
+    fill: Any = _fill_numpy
+    if numba_available():
+        if "fill" not in _compiled:
+            _compiled["fill"] = jit(fastmath={"contract"})(_fill)
+        fill = _compiled["fill"]
+    table = np.empty((min(step, len(q)), n_bins * k))
     for start in range(0, len(q), step):
-        part = slice(start, start + step)
-        out[:, part] = w @ _sinc(np.outer(r, q[part]))
+        part = q[start : start + step]
+        fill(part, x, bin_nm, table[: len(part)])
+        out[:, start : start + step] = w @ table[: len(part)].T
     return out
 
 
-def _sinc(x: FloatArray) -> FloatArray:
-    # below 1e-4 the series 1 - x^2/6 is right to 1e-18
-    small = x < 1e-4
-    safe = np.where(small, 1.0, x)
-    return np.asarray(np.where(small, 1.0 - x * x / 6.0, np.sin(safe) / safe))
+def _fill(q: FloatArray, x: FloatArray, width: float, table: FloatArray) -> None:
+    """sin(q r)/(q r) at the points (n + 1/2 + x) width: the waves of neighbouring bins by rotation, begun anew every so often."""
+    k = x.size
+    n_bins = table.shape[1] // k
+    for a in range(q.size):
+        phase = q[a] * width
+        c_step, s_step = np.cos(phase), np.sin(phase)
+        c_node, s_node = np.cos(phase * x), np.sin(phase * x)
+        c, s = 1.0, 0.0
+        for n in range(n_bins):
+            if n % 32 == 0:
+                c, s = np.cos(phase * (n + 0.5)), np.sin(phase * (n + 0.5))
+            row = table[a, n * k : (n + 1) * k]
+            if phase * (n + 1.0) > 0.02:
+                for j in range(k):
+                    row[j] = (s * c_node[j] + c * s_node[j]) / (phase * (n + 0.5 + x[j]))
+            else:
+                for j in range(k):
+                    square = (phase * (n + 0.5 + x[j])) ** 2
+                    row[j] = 1.0 - square / 6.0 + square * square / 120.0
+            c, s = c * c_step - s * s_step, s * c_step + c * s_step
 
 
-def interpolation_error(count: FloatArray, bin_nm: float, q_inv_nm: FloatArray) -> FloatArray:
+def _fill_numpy(q: FloatArray, x: FloatArray, width: float, table: FloatArray) -> None:
+    r = ((np.arange(table.shape[1] // len(x))[:, None] + 0.5 + x) * width).ravel()
+    table[:] = np.sinc(np.outer(q, r) / math.pi)
+
+
+def interpolation_error(
+    count: FloatArray, bin_nm: float, q_inv_nm: FloatArray, moments: int = PAIR_MOMENTS
+) -> FloatArray:
     r"""Upper bound of the error that the bins make in a sum over pairs of unit amplitude.
 
     .. math:: \Big| \sum \frac{\sin q d}{q d} - \ldots \Big| \le \frac{(q \Delta)^K}{K!\, 2^{2K-1}}
-              \sum_n c_n \min\Big(\frac1{K+1}, \frac{2}{q r_n}\Big), \qquad K = 8
+              \sum_n c_n \min\Big(\frac1{K+1}, \frac{2}{q r_n}\Big)
 
-    the remainder of Chebyshev interpolation, with the K-th derivative of sin(x)/x, :math:`\int_0^1 t^K
+    the remainder of Chebyshev interpolation with K moments, and the K-th derivative of sin(x)/x, :math:`\int_0^1 t^K
     \cos(x t + K\pi/2)\, dt`, bounded by the smaller of the two numbers.
 
     Parameters
@@ -314,11 +310,12 @@ def interpolation_error(count: FloatArray, bin_nm: float, q_inv_nm: FloatArray) 
         Pairs in each bin.
     bin_nm : float
     q_inv_nm : (n_q,)
+    moments : int
     """
     q = np.asarray(q_inv_nm, dtype=np.float64)
-    factor = (q * bin_nm) ** MOMENTS / (math.factorial(MOMENTS) * 2.0 ** (2 * MOMENTS - 1))
+    factor = (q * bin_nm) ** moments / (math.factorial(moments) * 2.0 ** (2 * moments - 1))
     r = np.arange(len(count)) * bin_nm
-    envelope = 1.0 / np.maximum(MOMENTS + 1.0, 0.5 * np.outer(q, r))
+    envelope = 1.0 / np.maximum(moments + 1.0, 0.5 * np.outer(q, r))
     return np.asarray(factor * (envelope @ count))
 
 

@@ -74,24 +74,22 @@ def _translations(positions: FloatArray, tolerance: float, share: float) -> Floa
     hits = every.query_ball_point(first, r=2.0 * np.sqrt(3.0) * tolerance, return_length=True)
     good = first[hits >= share * len(sample)]
     length = np.sqrt((good**2).sum(axis=1))
-    good = good[np.argsort(length, kind="stable")]
-    kept: list[FloatArray] = []
-    for v in good[np.sort(length) > 0.05]:
-        if all(np.abs(v - u).max() > 10.0 * tolerance for u in kept):
-            kept.append(v)
-        if len(kept) >= 60:
-            break
-    return np.array(kept).reshape(-1, 3)
+    order = np.argsort(length, kind="stable")
+    good = good[order[length[order] > 0.05]][:300]
+    apart = np.abs(good[:, None, :] - good[None, :, :]).max(axis=2) > 10.0 * tolerance
+    # the first of those that are the same vector
+    return np.asarray(good[[i for i in range(len(good)) if apart[i, :i].all()]][:60])
 
 
 def _smallest_cell(vectors: FloatArray) -> FloatArray | None:
     """Three of the shortest vectors that span the smallest volume."""
-    few = vectors[:24]
+    few = vectors[:16]
     length = np.sqrt((few**2).sum(axis=1))
     best, smallest = None, np.inf
+    crosses = np.cross(few[:, None, :], few[None, :, :]) if len(few) else few
     for i in range(len(few)):
         for j in range(i + 1, len(few) - 1):
-            volume = np.abs(few[j + 1 :] @ np.cross(few[i], few[j]))
+            volume = np.abs(few[j + 1 :] @ crosses[i, j])
             volume[volume < 0.05 * length[i] * length[j] * length[j + 1 :]] = np.inf
             k = int(np.argmin(volume))
             if volume[k] < 0.999 * smallest:

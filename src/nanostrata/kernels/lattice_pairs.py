@@ -9,10 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanostrata.kernels._jit import jit, numba_available
-from nanostrata.kernels.debye import MOMENTS, Engine, channel_pairs
+from nanostrata.kernels.debye import Engine, channel_pairs
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
+
+LATTICE_MOMENTS = 8
+"""Powers of the distance from the middle of a bin that :func:`lattice_moments` adds."""
+
+LATTICE_BIN_TIMES_Q = 1.0
+"""Default bin width times largest q: a pair is then right to better than 2e-9 / (q r)."""
 
 _SAME_NM = 1e-7
 _compiled: dict[str, Any] = {}
@@ -72,7 +78,7 @@ def lattice_moments(
         Kind of each point; -1 leaves it out.
     n_kinds : int
     bin_nm : float
-    out : (n_channels, n_bins, MOMENTS)
+    out : (n_channels, n_bins, n_moments)
         Sums over unordered pairs are added here.
     engine : "auto", "numba" or "numpy"
     """
@@ -157,7 +163,7 @@ def _differences(
                 d = t - (n + 0.5)
                 value = factor * np.rint(many)
                 h = out[n]
-                for p in range(MOMENTS):
+                for p in range(h.size):
                     h[p] += value
                     value *= d
 
@@ -173,6 +179,6 @@ def _differences_numpy(
     t, value = t[apart], value[apart]
     n = t.astype(np.int64)
     d = t - (n + 0.5)
-    for p in range(MOMENTS):
+    for p in range(out.shape[1]):
         out[:, p] += np.bincount(n, value, minlength=len(out))
         value = value * d

@@ -13,8 +13,6 @@ from nanostrata.domain import AtomicModel, Domain, FloatArray
 from nanostrata.domain.base import ComplexArray
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.debye import (
-    BIN_TIMES_Q,
-    MOMENTS,
     Engine,
     intensity_from_pairs,
     interpolation_error,
@@ -160,7 +158,7 @@ def pair_sums(
         The Gaussian of a site depends on its volume; where sites have more than a few different volumes it is
         interpolated between this many (3: better than 1e-6 of the intensity for volumes that differ by 20 %).
     bin_nm : float, optional
-        Width of the bins of the distances; default 1 / q_max.
+        Width of the bins where every pair is summed for itself; default 0.2 / q_max.
     engine : "auto", "numba" or "numpy"
     method : "auto", "lattice" or "pairs"
         "lattice": all differences of sites are counted at once by Fourier transforms, for atoms that sit on a lattice.
@@ -177,18 +175,25 @@ def pair_sums(
     q = np.asarray(q_inv_nm, dtype=np.float64)
     columns = choose_columns(models, medium_model, nodes)
     share = _shares(weights, len(models))
-    step = bin_nm if bin_nm is not None else BIN_TIMES_Q / max(float(q.max()), 1.0)
-    n_bins = bins_of(models, columns, step)
+    bins = bins_of(models, float(q.max()), bin_nm)
     n = len(columns.elements) + len(columns.site_size_nm2)
-    table, own, count = np.zeros((n_channels(n, 0), n_bins, MOMENTS)), np.zeros((n, n)), np.zeros(n_bins)
+    own = np.zeros((n, n))
+    tables: dict[str, list[FloatArray]] = {}
     used = []
     for model, w in zip(models, share, strict=True):
-        part, own_part, count_part, how = distance_table(model, columns, step, n_bins, method=method, engine=engine)
-        part *= w
-        table += part
-        own += w * own_part
-        count += w * count_part
-        used.append(how)
+        part = distance_table(model, columns, bins, method=method, engine=engine)
+        part.moments[...] *= w
+        if part.method in tables:
+            tables[part.method][0] += part.moments
+            tables[part.method][1] += w * part.count
+        else:
+            tables[part.method] = [part.moments, w * part.count]
+        own += w * part.own
+        used.append(part.method)
+    sums, error = np.zeros((n_channels(n, 0), len(q))), np.zeros(len(q))
+    for name, (moments, count) in tables.items():
+        sums += sinc_sums(moments, bins[name].width_nm, q)
+        error += 2.0 * interpolation_error(count, bins[name].width_nm, q, bins[name].moments)
     squared, cross = np.empty(0), np.empty((0, 0))
     if medium_model == "body":
         terms = body_terms(models, columns.elements, q)
@@ -197,11 +202,11 @@ def pair_sums(
         elements=columns.elements,
         site_size_nm2=columns.site_size_nm2,
         q_inv_nm=q,
-        pairs=pair_matrix(sinc_sums(table, step, q), own),
+        pairs=pair_matrix(sums, own),
         body_squared=squared,
         body_cross=cross,
         counts=_counts(models, share, columns),
-        unit_error=2.0 * interpolation_error(count, step, q),
+        unit_error=error,
         method=_method(used),
     )
 
@@ -250,17 +255,22 @@ def particle_intensities(
         _amplitudes(columns.elements, columns.site_size_nm2, q, factors, e, medium_e_nm3, b_factor_nm2)
         for e in energies_kev
     ]
-    step = BIN_TIMES_Q / max(float(q.max()), 1.0)
-    n_bins = bins_of(models, columns, step)
+    bins = bins_of(models, float(q.max()))
     rows = n_channels(n, 0)
-    stack = max(1, _STACK_BYTES // (rows * n_bins * MOMENTS * 8))
+    stack = max(1, _STACK_BYTES // (rows * 8 * max(b.number * b.moments for b in bins.values())))
     out = np.empty((len(models), len(energies_kev), len(q)))
     for start in range(0, len(models), stack):
-        part = models[start : start + stack]
-        found = [distance_table(m, columns, step, n_bins, method=method, engine=engine) for m in part]
-        sums = sinc_sums(np.concatenate([f[0] for f in found]), step, q).reshape(len(part), rows, len(q))
-        for i, f in enumerate(found, start=start):
-            pairs = pair_matrix(sums[i - start], f[1])
+        part = [
+            distance_table(m, columns, bins, method=method, engine=engine) for m in models[start : start + stack]
+        ]  # fmt: skip
+        sums = np.empty((len(part), rows, len(q)))
+        for name, b in bins.items():
+            here = [i for i, t in enumerate(part) if t.method == name]
+            if here:
+                found = sinc_sums(np.concatenate([part[i].moments for i in here]), b.width_nm, q)
+                sums[here] = found.reshape(len(here), rows, len(q))
+        for i, table in enumerate(part, start=start):
+            pairs = pair_matrix(sums[i - start], table.own)
             for k, amplitude in enumerate(amplitudes):
                 out[i, k] = intensity_from_pairs(pairs, amplitude)
                 if body is not None:

@@ -12,9 +12,25 @@ import numpy as np
 from nanostrata.domain import AtomicModel, Domain, FloatArray
 from nanostrata.domain.base import IntArray
 from nanostrata.errors import PhysicsError
-from nanostrata.kernels.debye import MOMENTS, Engine, bins_for, channel_pairs, n_channels, pair_moments, self_terms
+from nanostrata.kernels.debye import (
+    PAIR_BIN_TIMES_Q,
+    PAIR_MOMENTS,
+    Engine,
+    channel_pairs,
+    n_channels,
+    pair_moments,
+    reach_nm,
+    self_terms,
+)
 from nanostrata.kernels.find_lattice import find_lattice
-from nanostrata.kernels.lattice_pairs import LatticeSites, lattice_moments, transform_shape, transforms
+from nanostrata.kernels.lattice_pairs import (
+    LATTICE_BIN_TIMES_Q,
+    LATTICE_MOMENTS,
+    LatticeSites,
+    lattice_moments,
+    transform_shape,
+    transforms,
+)
 
 MediumModel: TypeAlias = Literal["sites", "body"]
 Method: TypeAlias = Literal["auto", "lattice", "pairs"]
@@ -28,7 +44,7 @@ LATTICE_TOLERANCE = 2e-5
 """Largest distance of an atom from its lattice site, times q_max: below it the phase of a wave is right to 2e-5."""
 
 _LATTICE_BYTES = 1 << 30
-_PAIR_S, _VOXEL_S, _SEARCH_S = 3e-9, 2e-8, 0.03
+_PAIR_S, _VOXEL_S, _SEARCH_S = 1.8e-9, 2e-8, 0.02
 """Rough times of a pair, of a voxel in a transform and of the search for a lattice: they decide which way is taken."""
 
 
@@ -78,10 +94,12 @@ def choose_columns(models: Sequence[AtomicModel], medium_model: MediumModel | No
         return Columns(
             elements=elements, site_size_nm2=node_sizes(models, nodes), kinds=(), spread=np.empty((0, 0))
         )  # fmt: skip
-    kinds = sorted({
-        (s, int(k)) for m in models
-        for s, k in zip(m.symbols, np.searchsorted(volumes, _rounded(m.site_volume_nm3)), strict=True)
-    })  # fmt: skip
+    found: set[tuple[str, int]] = set()
+    for m in models:
+        number = np.searchsorted(volumes, _rounded(m.site_volume_nm3))
+        rows = np.unique(np.stack([species_of(m, elements), number]), axis=1)
+        found |= {(elements[e] if e >= 0 else VACANCY, int(k)) for e, k in rows.T}
+    kinds = sorted(found)
     spread = np.zeros((len(kinds), len(elements) + len(volumes)))
     for row, (symbol, k) in enumerate(kinds):
         if symbol != VACANCY:
@@ -99,18 +117,22 @@ def _rounded(volume_nm3: FloatArray) -> FloatArray:
 
 def species_of(model: AtomicModel, elements: tuple[str, ...]) -> IntArray:
     """Number of each site's element, -1 for a vacancy."""
+    names, where = np.unique(np.array(model.symbols), return_inverse=True)
     index = {name: k for k, name in enumerate(elements)} | {VACANCY: -1}
-    return np.array([index[s] for s in model.symbols], dtype=np.int64)
+    return np.array([index[str(n)] for n in names], dtype=np.int64)[where]
 
 
 def kinds_of(model: AtomicModel, columns: Columns) -> IntArray:
     """Number of each site's kind, -1 for a vacancy that displaces nothing."""
-    index = {kind: k for k, kind in enumerate(columns.kinds)}
+    species = species_of(model, columns.elements)
     if not len(columns.site_size_nm2):
-        return np.array([index.get((s, -1), -1) for s in model.symbols], dtype=np.int64)
+        return species
+    names = (*columns.elements, VACANCY)
+    index = np.full((len(names), len(columns.site_size_nm2)), -1, dtype=np.int64)
+    for k, (name, volume) in enumerate(columns.kinds):
+        index[names.index(name), volume] = k
     volumes = columns.spread[:, len(columns.elements) :].max(axis=0)
-    number = np.searchsorted(volumes, _rounded(model.site_volume_nm3))
-    return np.array([index[s, int(k)] for s, k in zip(model.symbols, number, strict=True)], dtype=np.int64)
+    return np.asarray(index[species, np.searchsorted(volumes, _rounded(model.site_volume_nm3))])
 
 
 def node_sizes(models: Sequence[AtomicModel], nodes: int) -> FloatArray:
@@ -137,29 +159,66 @@ def node_weights(model: AtomicModel, sizes: FloatArray) -> FloatArray:
     return columns
 
 
-def bins_of(models: Sequence[AtomicModel], columns: Columns, bin_nm: float) -> int:
-    """Bins that hold the distances of every particle; sites that are in no column do not count."""
-    most = 1
-    for model in models:
-        counted = kinds_of(model, columns) >= 0 if columns.exact else np.ones(len(model), dtype=bool)
-        most = max(most, bins_for(model.positions_nm[counted], bin_nm))
-    return most
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bins:
+    """Bins of the pair distances of one method: width, number, moments kept in each."""
+
+    width_nm: float
+    number: int
+    moments: int
+
+
+def bins_of(models: Sequence[AtomicModel], q_max: float, width_nm: float | None = None) -> dict[str, Bins]:
+    """Bins that hold the distances of every particle, for each method."""
+    q = max(q_max, 1.0)
+    reach = max((_diameter(m) for m in models), default=0.0)
+    found = {}
+    for name, width, moments in (
+        ("pairs", width_nm if width_nm is not None else PAIR_BIN_TIMES_Q / q, PAIR_MOMENTS),
+        ("lattice", LATTICE_BIN_TIMES_Q / q, LATTICE_MOMENTS),
+    ):
+        found[name] = Bins(width_nm=width, number=int(reach / width) + 2, moments=moments)
+    return found
+
+
+def _diameter(model: AtomicModel) -> float:
+    """Upper bound of the distances between all sites, and between those that are filled."""
+    filled = np.array([s != VACANCY for s in model.symbols], dtype=bool)
+    return max(reach_nm(p) for p in (model.positions_nm, model.positions_nm[filled]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DistanceTable:
+    """Pair distances of one particle, split by columns.
+
+    Attributes
+    ----------
+    moments : (n_channels, n_bins, n_moments), see :func:`nanostrata.kernels.debye.pair_moments`
+    own : (n, n) pairs of every point with itself
+    count : (n_bins,) pairs of all points
+    method : "lattice" or "pairs"
+    """
+
+    moments: FloatArray
+    own: FloatArray
+    count: FloatArray
+    method: str
 
 
 def distance_table(
-    model: AtomicModel, columns: Columns, bin_nm: float, n_bins: int, *, method: Method, engine: Engine
-) -> tuple[FloatArray, FloatArray, FloatArray, str]:
-    """Moments of the pair distances of one particle, split by columns.
+    model: AtomicModel, columns: Columns, bins: dict[str, Bins], *, method: Method, engine: Engine
+) -> DistanceTable:
+    """Tabulate the pair distances of one particle.
 
-    Returns
-    -------
-    moments : (n_channels, n_bins, MOMENTS), see :func:`nanostrata.kernels.debye.pair_moments`
-    own : (n, n) pairs of every point with itself
-    count : (n_bins,) pairs of all points
-    used : "lattice" or "pairs"
+    Raises
+    ------
+    PhysicsError
+        When the method is not known, or a lattice is asked for that there is not.
     """
+    if method not in ("auto", "lattice", "pairs"):
+        raise PhysicsError(f'method: expected "auto", "lattice" or "pairs", got {method!r}')
+    pairs, lattice = bins["pairs"], bins["lattice"]
     n_e, n_k = len(columns.elements), len(columns.site_size_nm2)
-    count = np.zeros(n_bins)
     if not columns.exact:
         if method == "lattice":
             raise PhysicsError(
@@ -167,41 +226,39 @@ def distance_table(
                 'method="pairs", or medium_model="body"'
             )
         species, weights = species_of(model, columns.elements), node_weights(model, columns.site_size_nm2)
-        out = np.zeros((n_channels(n_e, n_k), n_bins, MOMENTS))
-        pair_moments(model.positions_nm, species, weights, n_e, bin_nm, out, count, engine=engine)
-        return out, self_terms(species, weights, n_e), count, "pairs"
+        out, count = np.zeros((n_channels(n_e, n_k), pairs.number, pairs.moments)), np.zeros(pairs.number)
+        pair_moments(model.positions_nm, species, weights, n_e, pairs.width_nm, out, count, engine=engine)
+        return DistanceTable(moments=out, own=self_terms(species, weights, n_e), count=count, method="pairs")
     kinds = kinds_of(model, columns)
     counted = kinds >= 0
     positions, kinds, n_c = model.positions_nm[counted], kinds[counted], len(columns.kinds)
-    table = np.zeros((n_channels(n_c, 0), n_bins, MOMENTS))
-    sites = _lattice(positions, kinds, n_c, bin_nm, method)
+    sites = _lattice(positions, kinds, n_c, LATTICE_TOLERANCE * lattice.width_nm, method)
+    used = pairs if sites is None else lattice
+    table, count = np.zeros((n_channels(n_c, 0), used.number, used.moments)), np.zeros(used.number)
     if sites is not None:
-        lattice_moments(sites, kinds, n_c, bin_nm, table, engine=engine)
+        lattice_moments(sites, kinds, n_c, used.width_nm, table, engine=engine)
         count += table[:, :, 0].sum(axis=0)
     else:
-        pair_moments(positions, kinds, np.empty((len(kinds), 0)), n_c, bin_nm, table, count, engine=engine)
+        pair_moments(positions, kinds, np.empty((len(kinds), 0)), n_c, used.width_nm, table, count, engine=engine)
     number = np.bincount(kinds, minlength=n_c).astype(np.float64)
-    own = columns.spread.T @ (number[:, None] * columns.spread)
-    return _contracted(table, columns.spread), own, count, "pairs" if sites is None else "lattice"
+    return DistanceTable(
+        moments=_contracted(table, columns.spread), own=columns.spread.T @ (number[:, None] * columns.spread), count=count,
+        method="pairs" if sites is None else "lattice",
+    )  # fmt: skip
 
 
 def _lattice(
-    positions: FloatArray, kinds: IntArray, n_kinds: int, bin_nm: float, method: Method
+    positions: FloatArray, kinds: IntArray, n_kinds: int, tolerance_nm: float, method: Method
 ) -> LatticeSites | None:
     """Lattice of the points, where counting on it is wished and possible, or pays."""
-    if method == "pairs":
-        return None
-    if method not in ("auto", "lattice"):
-        raise PhysicsError(f'method: expected "auto", "lattice" or "pairs", got {method!r}')
     slow = 0.5 * len(positions) ** 2 * _PAIR_S
-    if method == "auto" and slow < 2.0 * _SEARCH_S:
+    if method == "pairs" or (method == "auto" and slow < 2.0 * _SEARCH_S):
         return None
-    sites = find_lattice(positions, LATTICE_TOLERANCE * bin_nm)
+    sites = find_lattice(positions, tolerance_nm)
     if method == "lattice":
         if sites is None:
             raise PhysicsError(
-                f"method: the atoms sit on no lattice within {LATTICE_TOLERANCE * bin_nm:.1g} nm; take "
-                'method="pairs" or "auto"'
+                f'method: the atoms sit on no lattice within {tolerance_nm:.1g} nm; take method="pairs" or "auto"'
             )
         return sites
     if sites is None:
