@@ -10,6 +10,13 @@ import numpy as np
 from nanostrata.domain import Material, ScatteringCurve
 from nanostrata.domain.base import ComplexArray, Domain, FloatArray, check_range
 from nanostrata.models.density import SolidSolution
+from nanostrata.models.particle_options import (
+    LIGAND_DENSITY,
+    LIGAND_THICKNESS,
+    SPREAD,
+    CompositionSpread,
+    Ligand,
+)
 from nanostrata.tables.factors import FactorTable
 from nanostrata.tables.formulas import split_ions
 
@@ -25,18 +32,34 @@ class ContrastErrors(Domain):
     medium_density : relative, of the medium's electron density
     core_cations, shell_cations : relative, of the number of cations per anion; the lattice, and so the volume, stays
     energy_ev : of the calibration of the photon energy, common to all curves, eV
+    ligand : shell of other matter outside the particle, whose thickness and density are uncertain; None = none
+    spread : composition that differs from particle to particle; None = all particles are alike
     """
 
     medium_density: float = 0.0
     core_cations: float = 0.0
     shell_cations: float = 0.0
     energy_ev: float = 0.0
+    ligand: Ligand | None = None
+    spread: CompositionSpread | None = None
 
     def __post_init__(self) -> None:
         check_range("medium_density", self.medium_density, 0.0, 0.3)
         check_range("core_cations", self.core_cations, 0.0, 0.5)
         check_range("shell_cations", self.shell_cations, 0.0, 0.5)
         check_range("energy_ev", self.energy_ev, 0.0, 20.0)
+
+    @property
+    def option_names(self) -> tuple[str, ...]:
+        """Names of the parameters of ligand and spread; they act on the particle, not through the contrasts here."""
+        names = []
+        if self.ligand is not None and self.ligand.thickness_sd_nm > 0:
+            names.append(LIGAND_THICKNESS)
+        if self.ligand is not None and self.ligand.density_sd > 0:
+            names.append(LIGAND_DENSITY)
+        if self.spread is not None and self.spread.width is None:
+            names.append(SPREAD)
+        return tuple(names)
 
 
 NO_ERRORS = ContrastErrors()
@@ -71,7 +94,8 @@ def contrast_derivatives(
 
     Returns
     -------
-    names, and (p, n_error) arrays for core and shell (electrons per shared site) and medium (e/nm^3)
+    names, and (p, n_error) arrays for core and shell (electrons per shared site) and medium (e/nm^3); the columns of
+    ligand and spread are 0, see :class:`nanostrata.models.extended_particle.ExtendedParticle`
     """
     points = sum(len(c) for c in curves)
     nothing = np.zeros(points)
@@ -99,6 +123,11 @@ def contrast_derivatives(
         names.append("energy_shift")
         core.append(errors.energy_ev * (above[0] - below[0]) / (2 * _STEP_EV))
         shell.append(errors.energy_ev * (above[1] - below[1]) / (2 * _STEP_EV))
+        medium.append(nothing)
+    for name in errors.option_names:
+        names.append(name)
+        core.append(nothing.astype(np.complex128))
+        shell.append(nothing.astype(np.complex128))
         medium.append(nothing)
     if not names:
         return (), np.zeros((points, 0), np.complex128), np.zeros((points, 0), np.complex128), np.zeros((points, 0))

@@ -12,6 +12,7 @@ from nanostrata.domain.fit import Draws
 from nanostrata.errors import ConvergenceError
 from nanostrata.kernels.hmc import effective_size, sample, split_r_hat
 from nanostrata.models.collapsed import CollapsedPosterior
+from nanostrata.models.extended_particle import ExtendedParticle
 from nanostrata.models.posterior import Posterior, solve_linear
 
 PILOT_STEPS = 12
@@ -192,7 +193,8 @@ def resampled_fits(
     """Refits of data redrawn inside the error bars (Yarema et al. 2017), Gaussian and uniform, (count, n_shell) each.
 
     Sizes, densities, relative scales are held at ``best``; the compositions, the common scale and the constants are free.
-    The uniform variant redraws within +-sigma, so its bars are 0.58 of the Gaussian's. Bound to equispaced shells.
+    The uniform variant redraws within +-sigma, so its bars are 0.58 of the Gaussian's. Bound to equispaced shells. What a
+    ligand shell and a spread of composition add to the curves is held at ``best``, too.
     """
     from nanostrata.kernels.refit import bounded_refits
 
@@ -207,6 +209,11 @@ def resampled_fits(
     other = np.array(coefficients, copy=True)
     other[constants] = 0.0
     offset = factor * evaluation.laue + posterior.template_matrix @ other
+    tables = particle.tables(size)
+    if isinstance(particle, ExtendedParticle):
+        x, _ = posterior.family.composition(profile)
+        tables, alone = particle.shells_alone(x, (density[0], density[1]), tables, posterior.contrast(best))
+        offset += factor * (evaluation.value - alone)
     grid = np.linspace(0, 1, 41)
     poly = np.polyfit(grid, particle.solid.site_volume_nm3(grid), 4)
     start = np.concatenate([profile, [1.0], coefficients[constants] if constants else []])
@@ -220,7 +227,7 @@ def resampled_fits(
         bounded_refits(
             posterior.intensity + posterior.sigma * noise, posterior.sigma, start, lower, upper, poly, np.polyder(poly),
             core, shell, medium, float(density[0]), float(density[1]), particle.column,
-            particle.tables(size)[:1].copy(), factor, index, offset, n, True, len(constants) == n_curve, np.zeros((0, n)), 60,
+            tables[:1].copy(), factor, index, offset, n, True, len(constants) == n_curve, np.zeros((0, n)), 60,
             out, chi2,
         )  # fmt: skip
         results.append(out[:, :n])

@@ -18,6 +18,7 @@ from nanostrata.kernels.multishell import form_and_gradient, form_and_gradient_n
 from nanostrata.kernels.size_weights import gaussian_weights, lognormal_weights
 from nanostrata.models.contrast_errors import NO_ERRORS, ContrastErrors, contrast_derivatives, numerators
 from nanostrata.models.density import SolidSolution, site_volume_polynomial
+from nanostrata.models.evaluation import Evaluation
 from nanostrata.models.smearing import smearing_points
 from nanostrata.tables.factors import FactorTable
 
@@ -51,28 +52,6 @@ class SizeRange:
             std_low=max(0.25 * sizes.std_nm, sizes.std_nm - std_reach, 0.01 * sizes.mean_nm),
             std_high=min(sizes.std_nm + std_reach, 0.6 * sizes.mean_nm),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """Model at every data point, electrons squared per particle, and its derivatives.
-
-    Attributes
-    ----------
-    value : (p,) number average of the orientation-averaged intensity, without Laue scattering
-    laue : (p,) Laue scattering of the random alloy
-    grad_x : (p, n_shell) of value + laue
-    grad_size : (p, 2 or 3) of value + laue by mean diameter, standard deviation and, for spheroids, aspect ratio
-    grad_density : (p, 2) by relative density of core and shell
-    grad_contrast : (p, n_contrast) by the amplitudes of the particle's ``contrast_errors``
-    """
-
-    value: FloatArray
-    laue: FloatArray
-    grad_x: FloatArray
-    grad_size: FloatArray
-    grad_density: FloatArray
-    grad_contrast: FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +187,22 @@ class GradedParticle:
         mean, std = 0.5 * size[0], 0.5 * size[1]
         return float(4.0 / 3.0 * math.pi * (mean**3 + 3.0 * mean * std**2))
 
+    def form(
+        self, x: FloatArray, density: tuple[float, float], tables: FloatArray, contrast: FloatArray | None
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Quadratic form in the contrasts without Laue scattering; derivatives by x, size, density, contrast errors."""
+        p, n = len(self.q_inv_nm), self.n_shell
+        value, gx, gt, gd = np.empty(p), np.empty((p, n)), np.empty((p, len(tables) - 1)), np.empty((p, 2))
+        ge = np.empty((p, len(self.contrast_errors)))
+        core, shell, medium = self.contrasts(contrast)
+        vol, dvol = self.site_volumes(x)
+        compute = form_and_gradient if self.engine == "numba" else form_and_gradient_numpy
+        compute(
+            np.ascontiguousarray(x), vol, dvol, core, shell, medium, float(density[0]), float(density[1]), self.column, tables,
+            self.by_core, self.by_shell, self.by_medium, value, gx, gt, gd, ge,
+        )  # fmt: skip
+        return value, gx, gt, gd, ge
+
     def evaluate(
         self,
         x: FloatArray,
@@ -229,16 +224,8 @@ class GradedParticle:
         """
         if tables is None:
             tables = self.tables(size)
-        p, n = len(self.q_inv_nm), self.n_shell
-        value, gx, gt, gd = np.empty(p), np.empty((p, n)), np.empty((p, len(tables) - 1)), np.empty((p, 2))
-        ge = np.empty((p, len(self.contrast_errors)))
-        core, shell, medium = self.contrasts(contrast)
-        vol, dvol = self.site_volumes(x)
-        compute = form_and_gradient if self.engine == "numba" else form_and_gradient_numpy
-        compute(
-            np.ascontiguousarray(x), vol, dvol, core, shell, medium, float(density[0]), float(density[1]), self.column, tables,
-            self.by_core, self.by_shell, self.by_medium, value, gx, gt, gd, ge,
-        )  # fmt: skip
+        n = self.n_shell
+        value, gx, gt, gd, ge = self.form(x, density, tables, contrast)
         shares = self.shell_shares * self.mean_volume_nm3(size)
         powers = np.ones((LAUE_DEGREE + 1, n))
         for i in range(LAUE_DEGREE - 1, -1, -1):
@@ -309,7 +296,7 @@ def prepare(
     mu, w = size_kernels.orientation_nodes(1 if shape == "sphere" else 32)
     if engine == "auto":
         engine = "numba" if numba_available() else "numpy"
-    return GradedParticle(
+    particle = GradedParticle(
         solid=solid,
         fractions=np.asarray(fractions, dtype=np.float64),
         kind=kind,
@@ -336,6 +323,11 @@ def prepare(
         aspect_spread=aspect_spread,
         engine=engine,
     )
+    if errors.ligand is None and errors.spread is None:
+        return particle
+    from nanostrata.models.extended_particle import extend  # a kind of this particle: it imports this module
+
+    return extend(particle, curves, factors, errors, smearing)
 
 
 def _nodes(sizes: SizeRange, kind: str, h_low: float, h_high: float, q_max: float) -> FloatArray:

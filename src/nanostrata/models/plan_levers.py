@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -148,10 +149,9 @@ def _contrasts(setup: PlanSetup, one: object) -> Iterator[Improvement]:
     for field, name, half in rows:
         sd = getattr(errors, field)
         if sd > 0:
-            yield one(
-                name, f"known to {half}", "step", _known(setup, contrast_errors=replace(errors, **{field: sd / 2}))
-            )
-            yield one(name, "known exactly", "perfect", _known(setup, contrast_errors=replace(errors, **{field: 0.0})))
+            better: tuple[dict[str, Any], dict[str, Any]] = ({field: sd / 2}, {field: 0.0})
+            yield one(name, f"known to {half}", "step", _known(setup, contrast_errors=replace(errors, **better[0])))
+            yield one(name, "known exactly", "perfect", _known(setup, contrast_errors=replace(errors, **better[1])))
 
 
 def extended(q: FloatArray, factor: float) -> FloatArray:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nanostrata.domain.base import FloatArray
+from nanostrata.models.evaluation import Evaluation
 from nanostrata.models.families import ProfileFamily
-from nanostrata.models.graded_particle import ASPECT_BOUNDS, Evaluation, GradedParticle
+from nanostrata.models.graded_particle import ASPECT_BOUNDS, GradedParticle
 
 SHAPE_DEGREE = 8
 """Number of smooth deviations of real particles from the ideal body, common to all curves, unless said otherwise."""
