@@ -16,6 +16,7 @@ from nanostrata.interfaces import (
     figures_separation,
     figures_strain,
     figures_waxs,
+    figures_wide_angle,
 )
 from nanostrata.interfaces.figure_style import style
 from nanostrata.interfaces.run_folder import RunFolder
@@ -138,6 +139,12 @@ FIGURES: dict[str, FigureSpec] = {
             "error of the atoms' curve and the shell model",
             ("verification_curves",),
             figures_atoms.verification,
+        ),
+        FigureSpec(
+            "verification_waxs",
+            "Measured wide-angle pattern and that of the ensemble of atoms, with what is left of it in units of sigma",
+            ("verification_curves",),
+            figures_wide_angle.wide_angle,
         ),
         FigureSpec(
             "ensemble",

@@ -37,6 +37,8 @@ def verification(run: RunFolder) -> str | None:
         return None
     parts = _curves(run, table)
     styles = {key: look for key, (look, _) in parts.items()}
+    if not parts:
+        return None
     everything = _joined(table, parts)
     strip, main, foot = 0.74, 3.3, 0.95
     height = main + strip * len(parts) + foot + 0.25
@@ -68,6 +70,7 @@ def _curves(run: RunFolder, table: Table) -> dict[str, tuple[CurveStyle, Table]]
     """Rows of every verified curve, ASAXS by energy first, each with its style; ``fit`` is the curve of the atoms."""
     known = curve_styles(run)
     sets = list(dict.fromkeys(zip(table.text("data_set"), table.text("curve"), strict=True)))
+    sets = [pair for pair in sets if pair[0] != "waxs"]  # a figure of its own
     order = {label: i for i, label in enumerate(known)}
     sets.sort(key=lambda pair: (pair[0] != "asaxs", order.get(pair[1], len(order))))
     parts: dict[str, tuple[CurveStyle, Table]] = {}

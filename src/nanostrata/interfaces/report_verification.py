@@ -15,6 +15,11 @@ __all__ = ["alert_text", "data_sets", "sentences_of", "verdict_html", "verificat
 
 _NAMES = {"asaxs": "ASAXS", "saxs": "SAXS", "waxs": "WAXS", "tem": "TEM", "edx": "EDX"}
 _WORDS = {"agrees": ("pass", "✓ agrees"), "fails": ("fail", "✗ speaks against the atoms")}
+_WIDE_ANGLE = (
+    "Wide angles: measured pattern and that of the atoms, whose peaks are nobody's fit: place, height and width follow from "
+    "where the atoms are. Free are a scale, a smooth background, one Debye-Waller factor and one factor on all distances. "
+    "Orange: how well the pattern of so few particles is known."
+)
 _LARGE = 0.5  # corrections below half of their stated standard deviation are not told one by one
 _MOST = 4
 
@@ -109,6 +114,7 @@ def verification_html(run: RunFolder, figures: Mapping[str, str]) -> str:
         _table(sets),
         numbers_html(run, ("verification",)),
         figure_html(run, figures, "verification", caption),
+        figure_html(run, figures, "verification_waxs", _WIDE_ANGLE),
         _corrections(run, sets),
         _notes(run),
     ]

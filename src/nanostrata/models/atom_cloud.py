@@ -238,7 +238,7 @@ def particle_intensities(
     medium_e_nm3: float,
     b_factor_nm2: BFactor = 0.0,
     *,
-    medium_model: MediumModel = "body",
+    medium_model: MediumModel | None = "body",
     engine: Engine = "auto",
     method: Method = "auto",
 ) -> FloatArray:

@@ -11,6 +11,8 @@ from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.domain.verification import Verification
+from nanostrata.domain.waxs import WaxsFit
+from nanostrata.errors import PhysicsError
 from nanostrata.models.build_posterior import PriorKnowledge
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.crystal_run import crystal_plan, relax_ensemble
@@ -18,6 +20,8 @@ from nanostrata.pipeline.gather import Inputs
 from nanostrata.pipeline.recipe import Recipe
 from nanostrata.pipeline.recipe_atoms import Atoms
 from nanostrata.tables.factors import FactorTable
+
+_FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
 def build_atoms(
@@ -62,17 +66,55 @@ def build_atoms(
 
 
 def verify_atoms(
-    recipe: Recipe, inputs: Inputs, solid: SolidSolution, factors: FactorTable, known: PriorKnowledge, ensemble: AtomEnsemble
+    recipe: Recipe, inputs: Inputs, solid: SolidSolution, factors: FactorTable, known: PriorKnowledge, ensemble: AtomEnsemble,
+    waxs: WaxsFit | None = None,
 ) -> Verification:  # fmt: skip
-    """Hold the ensemble against everything that was measured, in the q range of the project file."""
+    """Hold the ensemble against everything that was measured, in the q range of the project file.
+
+    ``waxs`` : the fitted peaks, for the instrument's width where a standard gave it
+    """
     from nanostrata.stages.verify import verify
 
     assert recipe.asaxs is not None
     smearing: Any = recipe.asaxs.smearing
-    return verify(
+    found = verify(
         ensemble, solid, factors, known, inputs.curves, saxs=_within(recipe, inputs.saxs), sizes=inputs.sizes,
         composition=inputs.composition, smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
     )  # fmt: skip
+    return _with_wide_angle(found, recipe, inputs, factors, ensemble, waxs)
+
+
+def _with_wide_angle(
+    found: Verification, recipe: Recipe, inputs: Inputs, factors: FactorTable, ensemble: AtomEnsemble, waxs: WaxsFit | None
+) -> Verification:  # fmt: skip
+    """Add the wide-angle pattern, or the reason why it was left out."""
+    if inputs.waxs is None or recipe.waxs is None:
+        return found
+    from nanostrata.stages.verify_wide_angle import verify_wide_angle
+
+    width = recipe.waxs.instrument_sigma_inv_nm
+    if width is None and waxs is not None:
+        width = float(np.mean(waxs.instrument_fwhm_inv_nm)) / _FWHM
+    try:
+        pattern = verify_wide_angle(
+            ensemble,
+            factors,
+            inputs.waxs.curve,
+            instrument_sigma_inv_nm=width or 0.0,
+            backgrounds=inputs.waxs.backgrounds,
+        )
+    except PhysicsError as error:
+        return replace(found, notes=(*found.notes, f"WAXS was not compared with the atoms: {error.problems[0]}"))
+    note = (
+        "waxs: scale, background, one Debye-Waller factor and one factor on all distances "
+        f"({100 * (pattern.numbers['distance_factor'] - 1.0):+.2f} %) are fitted"
+    )
+    note += (
+        ""
+        if width
+        else "; the instrument counts as sharp (waxs.instrument_sigma_inv_nm or waxs.standard gives its width)"
+    )
+    return replace(found, data_sets=(*found.data_sets, pattern), notes=(*found.notes, note))
 
 
 def _within(recipe: Recipe, curve: ScatteringCurve | None) -> ScatteringCurve | None:

@@ -173,7 +173,7 @@ def reconstruct(
             particle = describe_particle(fit, solid)
     if last >= STAGES.index("waxs") and inputs.waxs is not None and solid is not None:
         progress("fitting the wide-angle peaks")
-        waxs = step("waxs", lambda: waxs_run.fit_waxs(recipe, inputs, solid, particle, seed))
+        waxs = step("waxs", lambda: waxs_run.fit_waxs(recipe, inputs, solid, particle, seed, progress))
     if last >= STAGES.index("atoms") and fit is not None and solid is not None:
         progress("building particles of atoms")
         stream = np.random.SeedSequence(seed).spawn(5)[4]
@@ -181,7 +181,9 @@ def reconstruct(
     if last >= STAGES.index("verify") and ensemble is not None and solid is not None and sizes is not None:
         progress("holding the atoms against every measurement")
         factors, known = gather.factor_tables(recipe)[0], prior_knowledge(recipe, inputs, sizes)
-        verification = step("verify", lambda: atoms_run.verify_atoms(recipe, inputs, solid, factors, known, ensemble))
+        verification = step(
+            "verify", lambda: atoms_run.verify_atoms(recipe, inputs, solid, factors, known, ensemble, waxs)
+        )
     if last >= STAGES.index("explain"):
         if fit is not None and solid is not None and sizes is not None:
             energies = step(
