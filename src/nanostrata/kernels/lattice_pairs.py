@@ -21,6 +21,7 @@ LATTICE_BIN_TIMES_Q = 1.0
 """Default bin width times largest q: a pair is then right to better than 2e-9 / (q r)."""
 
 _SAME_NM = 1e-7
+_SURELY_WHOLE = 0.2
 _compiled: dict[str, Any] = {}
 
 
@@ -82,28 +83,64 @@ def lattice_moments(
         Sums over unordered pairs are added here.
     engine : "auto", "numba" or "numpy"
     """
-    from scipy.fft import irfftn, rfftn
-
     shape = transform_shape(sites)
     layers = _layers(sites, kinds, n_kinds)
-    waves = {}
-    for (kind, offset), where in layers.items():
-        occupied = np.zeros(shape)
-        occupied[tuple(sites.index[where].T)] = 1.0
-        waves[kind, offset] = rfftn(occupied)
     compiled = engine == "numba" or (engine == "auto" and numba_available())
-    for c, (a, b) in enumerate(channel_pairs(n_kinds)):
-        for vector, members in _groups(sites, layers, a, b):
-            total = sum(waves[a, s].conj() * waves[b, t] for s, t in members)
-            found = irfftn(total, s=shape, overwrite_x=True)
+    add: Any = _differences_numpy
+    if compiled:
+        if "differences" not in _compiled:
+            _compiled["differences"] = jit(fastmath={"contract"})(_differences)
+        add = _compiled["differences"]
+    groups = [
+        (c, vector, members, a, b)
+        for c, (a, b) in enumerate(channel_pairs(n_kinds))
+        for vector, members in _groups(sites, layers, a, b)
+    ]
+    # single precision is half the work; what it leaves of whole numbers tells whether it was enough
+    rest = groups
+    for precision in (np.float32, np.float64):
+        waves = _waves(sites, layers, shape, precision)
+        missed = []
+        for group in rest:
+            c, vector, members, a, b = group
+            found = _correlation(waves, members, a, b, shape)
+            whole = np.rint(found)
+            if precision is np.float32 and float(np.abs(found - whole).max()) > _SURELY_WHOLE:
+                missed.append(group)
+                continue
             # pairs of one kind come in both orders unless each vector was taken for its opposite too
             factor = 0.5 if a == b and np.abs(vector).max() < _SAME_NM else 1.0
-            if compiled:
-                if "differences" not in _compiled:
-                    _compiled["differences"] = jit(fastmath={"contract"})(_differences)
-                _compiled["differences"](found, sites.cell_nm, vector, factor, 1.0 / bin_nm, out[c])
-            else:
-                _differences_numpy(found, sites.cell_nm, vector, factor, 1.0 / bin_nm, out[c])
+            add(whole, sites.cell_nm, vector, factor, 1.0 / bin_nm, out[c])
+        rest = missed
+        if not rest:
+            return
+
+
+def _waves(
+    sites: LatticeSites, layers: dict[tuple[int, int], IntArray], shape: tuple[int, int, int], precision: type
+) -> dict[tuple[int, int], Any]:
+    """Fourier transforms of the occupancies."""
+    from scipy.fft import rfftn
+
+    found = {}
+    for layer, where in layers.items():
+        occupied = np.zeros(shape, dtype=precision)
+        occupied[tuple(sites.index[where].T)] = 1.0
+        found[layer] = rfftn(occupied)
+    return found
+
+
+def _correlation(
+    waves: dict[tuple[int, int], Any], members: list[tuple[int, int]], a: int, b: int, shape: tuple[int, int, int]
+) -> Any:
+    from scipy.fft import irfftn
+
+    total: Any = None
+    for s, t in members:
+        product = waves[a, s].conj()
+        product *= waves[b, t]
+        total = product if total is None else total + product
+    return irfftn(total, s=shape, overwrite_x=True)
 
 
 def _layers(sites: LatticeSites, kinds: IntArray, n_kinds: int) -> dict[tuple[int, int], IntArray]:
@@ -161,7 +198,7 @@ def _differences(
                     continue
                 n = int(t)
                 d = t - (n + 0.5)
-                value = factor * np.rint(many)
+                value = factor * np.float64(many)
                 h = out[n]
                 for p in range(h.size):
                     h[p] += value
@@ -174,7 +211,7 @@ def _differences_numpy(
     where = np.nonzero(found >= 0.5)
     steps = np.stack([np.where(2 * w <= n, w, w - n) for w, n in zip(where, found.shape, strict=True)], axis=1)
     t = np.sqrt(((steps @ cell + vector) ** 2).sum(axis=1)) * inverse
-    value = factor * np.rint(found[where])
+    value = factor * found[where].astype(np.float64)
     apart = t >= 1e-9
     t, value = t[apart], value[apart]
     n = t.astype(np.int64)
