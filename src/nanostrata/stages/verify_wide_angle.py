@@ -19,8 +19,11 @@ from nanostrata.tables.factors import FactorTable
 
 VERSION = "1"
 
-BACKGROUND_DEGREE = 6
-"""Polynomial in q, free: solvent, support, Compton and thermal diffuse scattering."""
+BACKGROUND_WAVE_INV_NM = 3.5
+"""The free background, a polynomial in q, has one degree for each such stretch: it follows the halo of a liquid (full width
+4 1/nm and more), Compton and thermal diffuse scattering, but not the peaks of particles above 2 nm."""
+
+_DEGREES = (3, 14)
 
 FORM_DEGREE, FORM_ERROR = 4, 0.01
 """Smooth relative deviations with a prior: elements that vibrate differently, absorption."""
@@ -70,7 +73,7 @@ def verify_wide_angle(
     r"""Compare the powder pattern of the atoms with a measured one.
 
     The pattern is the weighted sum of the exact orientation averages of all particles, blurred by the instrument. Free are
-    its scale, a background (a polynomial of degree 6, and the scales of measured ones), one Debye-Waller factor
+    its scale, a background (a polynomial with one degree for every 3.5 1/nm, and the scales of measured ones), one Debye-Waller factor
 
     .. math:: I(q) \to I(q)\, e^{-2 B (q/4\pi)^2}, \qquad 0 \le B \le 0.06\ \mathrm{nm}^2
 
@@ -104,7 +107,12 @@ def verify_wide_angle(
     if curve.energy_kev is None:
         raise PhysicsError(f"{curve.label}: the energy is missing; write waxs.energy_kev")
     used = curve.q_inv_nm >= _LOWEST_Q
-    free_numbers = BACKGROUND_DEGREE + 4 + len(backgrounds)
+    degree = (
+        int(np.clip(round(float(np.ptp(curve.q_inv_nm[used])) / BACKGROUND_WAVE_INV_NM), *_DEGREES))
+        if used.any()
+        else 0
+    )
+    free_numbers = degree + 4 + len(backgrounds)
     if used.sum() < 2 * free_numbers:
         raise PhysicsError(
             f"{curve.label}: {int(used.sum())} points above {_LOWEST_Q:g} 1/nm; the comparison with atoms has {free_numbers} free "
@@ -112,7 +120,7 @@ def verify_wide_angle(
         )
     q, data, sigma = curve.q_inv_nm[used], curve.intensity[used], curve.sigma[used]
     dense = _dense(ensemble, factors, curve.energy_kev, q, instrument_sigma_inv_nm)
-    smooth = np.column_stack([np.ones(len(q)), shape_modes(q, BACKGROUND_DEGREE)])
+    smooth = np.column_stack([np.ones(len(q)), shape_modes(q, degree)])
     measured = (
         np.stack([values[used] for _, values in backgrounds], axis=1) if len(backgrounds) else np.zeros((len(q), 0))
     )
