@@ -31,6 +31,7 @@ from nanostrata.pipeline.recipe_tables import (
     Edx,
     Growth,
     Lattice,
+    LigandTable,
     Materials,
     MaterialTable,
     MediumTable,
@@ -251,6 +252,7 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
 SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "`[sample]`": (Sample, MediumTable),
     "`[particle]`": (Particle,),
+    "`[particle.ligand]`": (LigandTable,),
     "`[materials.core]`, `[materials.shell]`": (MaterialTable, Lattice),
     "`[asaxs]`": (Asaxs, AsaxsCurve, BackgroundFile, FactorFile, Slit),
     "`[saxs]`": (Saxs,),

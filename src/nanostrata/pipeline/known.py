@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def prior_knowledge(recipe: Recipe, inputs: Inputs, sizes: SizeDistribution) -> PriorKnowledge:
     """Return what is known besides the ASAXS curves: sizes, mean composition, scales and backgrounds."""
     from nanostrata.models.contrast_errors import ContrastErrors
+    from nanostrata.pipeline.options_run import ligand, spread
 
     assert recipe.asaxs is not None
     assert recipe.materials is not None
@@ -35,6 +36,8 @@ def prior_knowledge(recipe: Recipe, inputs: Inputs, sizes: SizeDistribution) -> 
             core_cations=core.cation_uncertainty,
             shell_cations=0.0 if shell is None else shell.cation_uncertainty,
             energy_ev=recipe.asaxs.energy_uncertainty_ev,
+            ligand=ligand(recipe),
+            spread=spread(recipe),
         ),
         subtract=inputs.subtract,
     )

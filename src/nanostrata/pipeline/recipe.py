@@ -96,6 +96,7 @@ class Recipe(Table):
             )
         if self.particle.size == "fixed" and self.tem is None:
             problems.append('particle.size: "fixed" takes the size from [tem], which is missing; add it or write "fit"')
+        problems += option_problems(self)
         problems += atoms_problems(self)
         if self.edx is not None and self.materials is None:
             problems.append(
@@ -171,6 +172,28 @@ class Recipe(Table):
     def files(self) -> list[str]:
         """Every file that the recipe names, as written, each once."""
         return list(dict.fromkeys(name for _, name in self.named_files()))
+
+
+def option_problems(recipe: Recipe) -> list[str]:
+    """What ligand shell and spread of composition do not go together with."""
+    particle, problems = recipe.particle, []
+    if recipe.asaxs is None:
+        asked = {"ligand": particle.ligand is not None, "composition_spread": particle.composition_spread != 0.0}
+        problems += [
+            f"particle.{key}: needs [asaxs]; with [contrasts] it is not built in this version; take it out"
+            for key, there in asked.items()
+            if there
+        ]
+        return problems
+    if particle.ligand is not None and recipe.asaxs.smearing != "none":
+        problems.append(
+            'particle.ligand: together with asaxs.smearing this is not built in this version; write smearing = "none"'
+        )
+    if particle.composition_spread != 0.0 and (recipe.materials is None or recipe.materials.shell is None):
+        problems.append(
+            "particle.composition_spread: needs [materials.shell]; particles of one material do not differ in composition"
+        )
+    return problems
 
 
 def _edge_problems(edge: str, materials: Materials) -> list[str]:

@@ -11,7 +11,7 @@ from nanostrata.errors import NanostrataError
 from nanostrata.pipeline.recipe_text import near_miss
 
 __all__ = [
-    "SUPPORTED_PROFILES", "Edx", "Growth", "Lattice", "MaterialTable", "Materials", "MediumTable", "Particle",
+    "SUPPORTED_PROFILES", "Edx", "Growth", "Lattice", "LigandTable", "MaterialTable", "Materials", "MediumTable", "Particle",
     "Sample", "Table", "Tem",
 ]  # fmt: skip
 
@@ -82,6 +82,49 @@ class Sample(Table):
         return v
 
 
+class LigandTable(Table):
+    """``[particle.ligand]``: a shell of constant thickness outside the inorganic particle."""
+
+    thickness_nm: float = Field(ge=0.05, le=20, description="a thickness in nm, 0.05 to 20")
+    thickness_uncertainty_nm: float = Field(
+        default=0.1, ge=0, le=10, description="a standard deviation in nm, at most a third of thickness_nm"
+    )
+    formula: str | None = Field(default=None, description='a formula such as "C18H33O2"')
+    density_g_cm3: float | None = Field(default=None, gt=0, lt=30, description="a density in g/cm3, 0 to 30")
+    electron_density_e_nm3: float | None = Field(
+        default=None, ge=0, le=10000, description="a number of e/nm3, 0 to 10000"
+    )
+    density_uncertainty: float = Field(
+        default=0.05, ge=0, le=0.5, description="a relative standard deviation of the density, 0 to 0.5"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> LigandTable:
+        by_formula = self.formula is not None or self.density_g_cm3 is not None
+        if by_formula and self.electron_density_e_nm3 is not None:
+            raise ValueError("formula with density_g_cm3 and electron_density_e_nm3 contradict each other; write one")
+        if self.electron_density_e_nm3 is None and (self.formula is None or self.density_g_cm3 is None):
+            raise ValueError("expected formula with density_g_cm3, or electron_density_e_nm3")
+        if 3.0 * self.thickness_uncertainty_nm > self.thickness_nm * (1.0 + 1e-9):
+            raise ValueError(
+                f"thickness_uncertainty_nm: expected at most a third of thickness_nm ({self.thickness_nm:g}), since the "
+                f"Gaussian prior must leave the thickness above 0, got {self.thickness_uncertainty_nm:g}; write a smaller one"
+            )
+        return self
+
+    @field_validator("formula")
+    @classmethod
+    def _formula(cls, v: str | None) -> str | None:
+        from nanostrata.tables.formulas import parse_formula
+
+        if v is not None:
+            try:
+                parse_formula(v)
+            except NanostrataError as error:
+                raise ValueError(error.problems[0]) from None
+        return v
+
+
 class Particle(Table):
     """``[particle]``."""
 
@@ -100,12 +143,26 @@ class Particle(Table):
     size: Literal["fit", "fixed"] = Field(default="fit", description='"fit" or "fixed"')
     smoothness: bool = Field(default=True, description="true or false")
     smoothness_sd: float = Field(default=0.35, gt=0, le=10, description="a number above 0, up to 10")
+    composition_spread: float | Literal["fit"] = Field(
+        default=0.0, description='a standard deviation of x between particles where x = 1/2, 0 to 0.2, or "fit"'
+    )
+    ligand: LigandTable | None = Field(
+        default=None,
+        description="a table with thickness_nm and either formula with density_g_cm3 or electron_density_e_nm3",
+    )
 
     @field_validator("shells")
     @classmethod
     def _shells(cls, v: int | str) -> int | str:
         if v != "auto" and not 1 <= int(v) <= 20:
             raise ValueError(f"expected 1 to 20 shells, got {v}")
+        return v
+
+    @field_validator("composition_spread")
+    @classmethod
+    def _spread(cls, v: float | str) -> float | str:
+        if v != "fit" and not 0.0 <= float(v) <= 0.2:
+            raise ValueError(f'expected a standard deviation of x, 0 to 0.2, or "fit", got {v:g}')
         return v
 
     @field_validator("profile")

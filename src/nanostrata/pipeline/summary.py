@@ -12,6 +12,7 @@ from nanostrata.domain.estimate import gaussian_quantity, quantity
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.pipeline.energies_run import warnings as energy_warnings
 from nanostrata.pipeline.families_run import families_summary
+from nanostrata.pipeline.options_run import options_summary
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import separation_summary
 from nanostrata.pipeline.summary_atoms import atoms_part, verification_part
@@ -21,7 +22,7 @@ from nanostrata.pipeline.summary_energies import energies_summary
 from nanostrata.pipeline.summary_mismatch import mismatch_summary
 from nanostrata.pipeline.summary_resolution import resolution_summary
 from nanostrata.pipeline.tables_run import summary_of
-from nanostrata.pipeline.waxs_run import waxs_summary, waxs_warnings
+from nanostrata.pipeline.waxs_summary import waxs_summary, waxs_warnings
 
 
 def summarise(r: Reconstruction) -> dict[str, Any]:
@@ -61,6 +62,7 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
     warnings = _curve_warnings(r)
     if r.fit is not None and r.particle is not None:
         out |= _profile(r, r.fit)
+        out["profile"] |= options_summary(r.recipe, r.fit)
         warnings += [{"code": c, "message": m, "stage": "profile"} for c, m in r.fit.warnings]
         warnings += [{"code": "bound_touched", "message": m, "stage": "profile"} for m in r.fit.bounds_touched]
     if r.contrasts is not None:
