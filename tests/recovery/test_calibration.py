@@ -29,7 +29,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_intervals_cover_and_ranks_are_uniform(results: Any) -> None:
-    rows = results("calibrate", 500)
+    rows = results("calibrate", 1000)
     in68, in95 = np.array([r["in68"] for r in rows]), np.array([r["in95"] for r in rows])
     ranks = np.array([r["rank"] for r in rows])
     p = []
@@ -54,7 +54,7 @@ def test_intervals_are_as_sharp_as_a_long_run(results: Any) -> None:
     ratio = np.median(ours / long, axis=0)
     print("median sd over that of the long run", dict(zip(QUANTITIES, ratio.round(3).tolist(), strict=True)))
     assert np.all(np.abs(ratio - 1) < 0.15)
-    everything = np.array([r["sd"] for r in results("calibrate", 500)])
+    everything = np.array([r["sd"] for r in results("calibrate", 1000)])
     print("median sd", dict(zip(QUANTITIES, np.median(everything, axis=0).round(4).tolist(), strict=True)))
     assert np.median(everything[:, 4]) < 0.25 / np.sqrt(12.0)
 
