@@ -36,9 +36,11 @@ class WaxsFit(Domain):
     lines : (n_peaks, n_q) each peak alone
     chi2_reduced : by the stated errors
     sigma_factor : by which all errors of the fit were enlarged (scatter and slow misfit of the residuals)
+    background_terms : Chebyshev terms of the background
     background_scales : fitted scale of each measured background, and its standard deviation
     shape, positions : as asked for
     converged, notes, warnings : ``warnings`` are (code, sentence)
+    long_axis : what the pattern says about elongation; None where that was not asked, ``axis_note`` says why
     """
 
     structure: str
@@ -64,6 +66,7 @@ class WaxsFit(Domain):
     lines: FloatArray
     chi2_reduced: float
     sigma_factor: float
+    background_terms: int
     background_scales: tuple[tuple[str, float, float], ...]
     shape: str
     positions: str
@@ -71,6 +74,8 @@ class WaxsFit(Domain):
     notes: tuple[str, ...]
     warnings: tuple[tuple[str, str], ...]
     origin: Origin
+    long_axis: LongAxis | None = None
+    axis_note: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.hkl)
@@ -101,20 +106,26 @@ class AxisCandidate(Domain):
     Attributes
     ----------
     axis : direction of the unique axis ("110"), or "none" for spheres
-    faults, strain : whether stacking faults and a spread of the lattice constant are part of it
-    aspect_ratio, diameter_nm, fault_probability, strain_percent : best values (1 and 0 where not part of it)
+    sense : "round", "prolate" or "oblate"
+    fault_kind : "growth", "deformation", or "none" where the crystal has no close-packed layers
+    diameter_nm, aspect_ratio, fault_probability, strain_percent : best values with standard deviations; the diameter is that of
+        the sphere of the mean particle's volume, the strain the relative standard deviation of the lattice constant
     chi2 : of the whole pattern, by the enlarged errors
-    log_evidence : logarithm of the evidence
-    probability : among all explanations, with equal prior weight for each axis
+    log_evidence : logarithm of prior times evidence
+    probability : among all explanations
     """
 
     axis: str
-    faults: bool
-    strain: bool
-    aspect_ratio: float
+    sense: str
+    fault_kind: str
     diameter_nm: float
+    diameter_sigma_nm: float
+    aspect_ratio: float
+    aspect_sigma: float
     fault_probability: float
+    fault_sigma: float
     strain_percent: float
+    strain_sigma_percent: float
     chi2: float
     log_evidence: float
     probability: float
@@ -127,11 +138,13 @@ class LongAxis(Domain):
     Attributes
     ----------
     verdict : "strong", "moderate", "weak" or "not determined"
-    axis : the most probable ("none" for a particle without long axis)
-    axis_probability : per axis, summed over its explanations
+    axis : the most probable: "[110]", "flat along [001]", or "none" for particles that are round or nearly so
+    axis_probability : the same names -> probability, summed over explanations, largest first
     candidates : every explanation
     predicted : per axis, name of peak -> size over the minor diameter, averaged over equivalents
     aspect_ratio : for which ``predicted`` holds
+    chi2_per_point : of the best candidate, with 2 % of the peaks in the errors
+    spread : relative standard deviation of the diameter that was assumed
     reasons : sentences
     """
 
@@ -141,4 +154,6 @@ class LongAxis(Domain):
     candidates: tuple[AxisCandidate, ...]
     predicted: dict[str, dict[str, float]]
     aspect_ratio: float
+    chi2_per_point: float
+    spread: float
     reasons: tuple[str, ...]

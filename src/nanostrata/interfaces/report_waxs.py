@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from nanostrata.interfaces.formatting import as_float, format_number, format_quantity
-from nanostrata.interfaces.report_html import figure_html, html_table, numbers_html
+from nanostrata.interfaces.report_html import badge, figure_html, html_table, numbers_html
 from nanostrata.interfaces.run_folder import RunFolder
 
 __all__ = ["waxs_html"]
@@ -38,7 +38,8 @@ def waxs_html(run: RunFolder, figures: Mapping[str, str]) -> str:
         words
         + figure_html(run, figures, "waxs", caption)
         + _peaks(found)
-        + numbers_html(run, ("waxs_peaks", "waxs_pattern"))
+        + _axis(found)
+        + numbers_html(run, ("waxs_peaks", "waxs_pattern", "waxs_long_axis", "waxs_predicted_sizes"))
     )
 
 
@@ -79,3 +80,61 @@ def _peaks(found: Mapping[str, object]) -> str:
         )
         text = f"<p>Overlapping peaks share their widths' errors; correlations: {said}.</p>"
     return html_table(headers, rows, caption="Peaks", numeric=(1, 2, 3, 4, 5)) + text
+
+
+def _axis(found: Mapping[str, object]) -> str:
+    axis = found.get("long_axis")
+    if not isinstance(axis, Mapping):
+        return ""
+    title = "<h3>Are the particles long in one direction?</h3>"
+    reasons = axis.get("reasons")
+    why = (
+        "".join(f"<p>{escape(str(r)[:1].upper() + str(r)[1:])}.</p>" for r in reasons)
+        if isinstance(reasons, list)
+        else ""
+    )
+    probability = axis.get("probability")
+    if not isinstance(probability, Mapping):
+        return f"{title}<p>Not determined.</p>{why}"
+    lead = (
+        f"<p>{badge(str(axis.get('verdict')))} Whole patterns of round, long and flat particles, each with stacking faults and a spread "
+        f"of the lattice constant, were held against the data. Mean diameter {format_quantity(axis.get('diameter_nm'), 'nm')}, which is "
+        "the true one of the sphere of the same volume, not a Scherrer size; aspect ratio "
+        f"{format_quantity(axis.get('aspect_ratio'))}; spread of the lattice constant {format_quantity(axis.get('strain_percent'), '%')}"
+    )
+    if isinstance(axis.get("fault_probability"), Mapping):
+        lead += f"; {escape(str(axis.get('fault_kind')))} faults per layer {format_quantity(axis['fault_probability'])}"
+    shown = [(str(k), as_float(v)) for k, v in probability.items() if as_float(v) > 5e-4][:7]
+    rows = [
+        [escape("round" if k == "none" else k if k.startswith("flat") else f"long along {k}"), f"{100 * v:.1f} %"]
+        for k, v in shown
+    ]
+    table = html_table(["particles", "probability"], rows, caption="Which shape the peaks ask for", numeric=(1,))
+    return f"{title}{lead}.</p>{table}{why}{_predicted(found, axis)}"
+
+
+def _predicted(found: Mapping[str, object], axis: Mapping[str, object]) -> str:
+    """Sizes of each reflection that long particles would show, beside those found."""
+    predicted = axis.get("predicted_sizes")
+    if not isinstance(predicted, Mapping) or not isinstance(predicted.get("over_minor_diameter"), Mapping):
+        return ""
+    by_axis: Mapping[str, Mapping[str, float]] = predicted["over_minor_diameter"]
+    peaks = found.get("peaks")
+    sizes = {
+        str(p.get("hkl")): as_float(p["scherrer_nm"].get("value"))
+        for p in (peaks if isinstance(peaks, list) else [])
+        if isinstance(p, Mapping) and isinstance(p.get("scherrer_nm"), Mapping) and p.get("own_width")
+    }
+    rows = [
+        [escape(h), format_number(size, 2), *(format_number(as_float(ratio.get(h)), 2) for ratio in by_axis.values())]
+        for h, size in sizes.items()
+        if all(h in ratio for ratio in by_axis.values())
+    ]
+    if not rows:
+        return ""
+    headers = ["reflection", "found (nm)", *(f"long along [{escape(a)}]" for a in by_axis)]
+    caption = (
+        f"Sizes that a particle of aspect ratio {as_float(predicted.get('aspect_ratio')):.2f} would show, over its minor diameter, "
+        "averaged over equivalent planes"
+    )
+    return html_table(headers, rows, caption=caption, numeric=range(1, len(headers)))

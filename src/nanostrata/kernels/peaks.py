@@ -1,8 +1,8 @@
 r"""Peaks on a background that is linear in its coefficients: fit by variable projection, with derivatives and covariance.
 
-.. math:: I(q) = \sum_m c_m B_m(q) + \sum_g A_g \sum_{l \in g} s_l\, p(q; q_l, w_g, \eta)
+.. math:: I(q) = \sum_m c_m B_m(q) + \sum_g A_g \sum_{l \in g} s_l\, G(q)\, p(q; q_l, w_g, \eta)
 
-with p a Gaussian or pseudo-Voigt of height 1. The heights A and coefficients c follow exactly from the other parameters
+with p a Gaussian or pseudo-Voigt of height 1 and G a slowly varying envelope. The heights A and coefficients c follow exactly from the other parameters
 (Golub & Pereyra 1973, doi:10.1137/0710036; the step is Kaufman's, doi:10.1007/BF01932995), so that only positions,
 widths and the share of the Lorentzian are searched for.
 
@@ -28,7 +28,7 @@ FOUR_LN2 = 4.0 * math.log(2.0)
 REACH = 3.7
 """A Gaussian is left out beyond this many full widths from its middle, where it is below 1e-16 of its height."""
 
-ENOUGH = 1e-10
+ENOUGH = 1e-8
 """The fit ends when a step lowers the sum of squares by less than this share."""
 
 LARGEST_STEP = 0.7
@@ -45,6 +45,7 @@ class PeakModel(NamedTuple):
     share : (n_lines,) height relative to the group's
     basis : (n_coefficients, n_q) the background's functions
     lorentzian : whether the Lorentzian's share is free
+    envelope : (n_q,) factor of all lines
     """
 
     metric: FloatArray
@@ -53,6 +54,7 @@ class PeakModel(NamedTuple):
     share: FloatArray
     basis: FloatArray
     lorentzian: bool
+    envelope: FloatArray
 
     @property
     def positions(self) -> int:
@@ -108,22 +110,22 @@ def evaluate_reference(
     gauss, lorentz = np.exp(-FOUR_LN2 * z * z), 1.0 / (1.0 + 4.0 * z * z)
     profile = (1.0 - mixing) * gauss + mixing * lorentz
     slope = (1.0 - mixing) * -2.0 * FOUR_LN2 * z * gauss + mixing * -8.0 * z * lorentz * lorentz  # d profile / dz
+    on_lines = weight * model.envelope
     jacobian = np.zeros((n_non + model.linear, len(q)))
-    np.add.at(jacobian, n_non + model.amplitude_group, model.share[:, None] * profile)
-    jacobian[n_non + groups :] = model.basis
-    jacobian *= weight
+    np.add.at(jacobian, n_non + model.amplitude_group, model.share[:, None] * profile * on_lines)
+    jacobian[n_non + groups :] = model.basis * weight
     linear = jacobian[n_non:]
     normal = linear @ linear.T
     theta[n_non:] = _solve(normal, linear @ (weight * y))
     height = theta[n_non + model.amplitude_group] * model.share
-    by_position = -(height / width)[:, None] * slope * weight
+    by_position = -(height / width)[:, None] * slope * on_lines
     if model.metric.shape[1]:
         jacobian[:n_pos] = (model.metric / (2.0 * position[:, None])).T @ by_position
     else:
         jacobian[:n_pos] = by_position
-    np.add.at(jacobian, n_pos + model.width_group, -height[:, None] * z * slope * weight)
+    np.add.at(jacobian, n_pos + model.width_group, -height[:, None] * z * slope * on_lines)
     if model.lorentzian:
-        jacobian[n_pos + n_wid] = mixing * (1.0 - mixing) * (height @ (lorentz - gauss)) * weight
+        jacobian[n_pos + n_wid] = mixing * (1.0 - mixing) * (height @ (lorentz - gauss)) * on_lines
     return jacobian, weight * y - theta[n_non:] @ linear
 
 
@@ -150,8 +152,12 @@ def _fit_reference(q: FloatArray, y: FloatArray, weight: FloatArray, model: Peak
         accepted = False
         while damping < 1e12:
             damped = normal + np.diag(damping * np.concatenate([np.diag(normal)[:n], np.zeros(model.linear)]))
+            step = _solve(damped, gradient)
+            if damping < 1e-2 and step @ gradient <= ENOUGH * (1.0 + cost):
+                converged = True  # nothing is left to gain
+                break
             trial = theta.copy()
-            trial[:n] += np.clip(_solve(damped, gradient)[:n], -LARGEST_STEP, LARGEST_STEP)
+            trial[:n] += np.clip(step[:n], -LARGEST_STEP, LARGEST_STEP)
             if not _possible(model, trial):
                 damping *= 8.0
                 continue
@@ -164,7 +170,7 @@ def _fit_reference(q: FloatArray, y: FloatArray, weight: FloatArray, model: Peak
             damping *= 8.0
         if not accepted:
             off[:n] = theta[:n] - mean
-            converged = damping >= 1e12
+            converged = converged or damping >= 1e12
             break
         gain = cost - new_cost
         theta, jacobian, residual, cost = trial, new_jacobian, new_residual, new_cost
@@ -172,7 +178,14 @@ def _fit_reference(q: FloatArray, y: FloatArray, weight: FloatArray, model: Peak
         if gain <= ENOUGH * (1.0 + cost):
             converged = True
             break
-    return theta, jacobian @ jacobian.T + np.diag(spread), float(residual @ residual), count, converged
+    return (
+        theta,
+        jacobian @ jacobian.T + np.diag(spread),
+        float(residual @ residual),
+        y - residual / weight,
+        count,
+        converged,
+    )
 
 
 def _possible(model: PeakModel, theta: FloatArray) -> bool:
@@ -213,7 +226,7 @@ def fit_lines(
     >>> q = np.linspace(0.0, 10.0, 101)
     >>> y = 3.0 * np.exp(-FOUR_LN2 * ((q - 5.0) / 1.5) ** 2) + 0.5
     >>> one = np.zeros(1, dtype=np.int64)
-    >>> model = PeakModel(np.zeros((1, 0)), one, one, np.ones(1), np.ones((1, 101)), False)
+    >>> model = PeakModel(np.zeros((1, 0)), one, one, np.ones(1), np.ones((1, 101)), False, np.ones(101))
     >>> found = fit_lines(q, y, np.ones(101), model, np.array([4.6, np.log(1.0)]))
     >>> [round(float(v), 6) for v in (found.theta[0], np.exp(found.theta[1]), found.theta[2], found.theta[3])]
     [5.0, 1.5, 3.0, 0.5]
@@ -226,16 +239,18 @@ def fit_lines(
     if numba_available():
         from nanostrata.kernels.peaks_compiled import fit_compiled
 
-        theta, normal, chi2, count, converged = fit_compiled(
+        theta, normal, chi2, curve, count, converged = fit_compiled(
             q, y, weight, np.ascontiguousarray(model.metric), model.width_group, model.amplitude_group, model.share,
-            np.ascontiguousarray(model.basis), model.lorentzian, theta, mean, precision, iterations,
+            np.ascontiguousarray(model.basis), model.lorentzian, model.envelope, theta, mean, precision, iterations,
         )  # fmt: skip
     else:
-        theta, normal, chi2, count, converged = _fit_reference(q, y, weight, model, theta, mean, precision, iterations)
+        theta, normal, chi2, curve, count, converged = _fit_reference(
+            q, y, weight, model, theta, mean, precision, iterations
+        )
     scale = 1.0 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
     scaled = normal * scale[:, None] * scale + 1e-14 * np.eye(len(theta))
     covariance = np.linalg.inv(scaled) * scale[:, None] * scale
-    return PeakSolution(theta, covariance, float(chi2), curve_of(q, model, theta), int(count), bool(converged))
+    return PeakSolution(theta, covariance, float(chi2), curve, int(count), bool(converged))
 
 
 def curve_of(q: FloatArray, model: PeakModel, theta: FloatArray) -> FloatArray:
@@ -253,4 +268,6 @@ def lines_of(q: FloatArray, model: PeakModel, theta: FloatArray) -> FloatArray:
     position, width, mixing = _line_values(model, theta)
     z = (q - position[:, None]) / width[:, None]
     profile = (1.0 - mixing) * np.exp(-FOUR_LN2 * z * z) + mixing / (1.0 + 4.0 * z * z)
-    return np.asarray((theta[model.nonlinear + model.amplitude_group] * model.share)[:, None] * profile)
+    return np.asarray(
+        (theta[model.nonlinear + model.amplitude_group] * model.share)[:, None] * profile * model.envelope
+    )

@@ -16,6 +16,7 @@ __all__ = ["fit_compiled"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+
 @jit
 def _cholesky(matrix: FloatArray, right: FloatArray) -> bool:
     """Solve in place (answer in ``right``); False when the matrix is not positive."""
@@ -55,36 +56,76 @@ def _cholesky(matrix: FloatArray, right: FloatArray) -> bool:
 
 
 @jit(fastmath={"reassoc", "contract"})
-def _dot(a: FloatArray, b: FloatArray, low: int, high: int) -> float:
-    s = 0.0
-    for i in range(low, high):
-        s += a[i] * b[i]
-    return s
+def _gaussian(q: FloatArray, centre: float, inverse: float, first: int, last: int, out: FloatArray) -> None:
+    """Gaussian of full width 1 / inverse; exp(-u) = exp(-u / 256)^256 by a series, to 1e-12, in a loop without branches."""
+    c = -FOUR_LN2 * inverse * inverse / 256.0
+    for j in range(first, last):
+        d = q[j] - centre
+        v = c * d * d
+        p = 1.0 + v * (1.0 / 7.0) * (1.0 + v * (1.0 / 8.0))
+        p = 1.0 + v * (1.0 / 4.0) * (1.0 + v * (1.0 / 5.0) * (1.0 + v * (1.0 / 6.0) * p))
+        p = 1.0 + v * (1.0 + v * 0.5 * (1.0 + v * (1.0 / 3.0) * p))
+        p *= p
+        p *= p
+        p *= p
+        p *= p
+        p *= p
+        p *= p
+        p *= p
+        p *= p
+        out[j] = p
+
+
+@jit(fastmath={"reassoc", "contract"})
+def _add(out: FloatArray, factor: float, a: FloatArray, b: FloatArray, first: int, last: int) -> None:
+    for j in range(first, last):
+        out[j] += factor * a[j] * b[j]
+
+
+@jit(fastmath={"reassoc", "contract"})
+def _gaussian_slopes(
+    q: FloatArray, centre: float, inverse: float, factor: float, gauss: FloatArray, on_lines: FloatArray,
+    by_width: FloatArray, by_centre: FloatArray, first: int, last: int,
+) -> None:  # fmt: skip
+    """Add the derivative by the logarithm of the width; write that by the centre."""
+    for j in range(first, last):
+        z = (q[j] - centre) * inverse
+        part = factor * z * gauss[j] * on_lines[j]
+        by_width[j] += part * z
+        by_centre[j] = part * inverse
+
+
+@jit(fastmath={"reassoc", "contract"})
+def _mixed_slopes(
+    q: FloatArray, centre: float, inverse: float, height: float, mixing: float, gauss: FloatArray, on_lines: FloatArray,
+    by_width: FloatArray, by_centre: FloatArray, by_mixing: FloatArray,
+) -> None:  # fmt: skip
+    for j in range(len(q)):
+        z = (q[j] - centre) * inverse
+        c = 1.0 / (1.0 + 4.0 * z * z)
+        slope = (1.0 - mixing) * -2.0 * FOUR_LN2 * z * gauss[j] - mixing * 8.0 * z * c * c
+        by_mixing[j] += mixing * (1.0 - mixing) * height * (c - gauss[j]) * on_lines[j]
+        part = -height * slope * on_lines[j]
+        by_width[j] += part * z
+        by_centre[j] = part * inverse
 
 
 @jit
 def _evaluate(
     q: FloatArray, y: FloatArray, weight: FloatArray, metric: FloatArray, wgroup: IntArray, agroup: IntArray,
-    share: FloatArray, basis: FloatArray, lorentzian: bool, theta: FloatArray, jac: FloatArray, low: IntArray,
-    high: IntArray, residual: FloatArray,
+    share: FloatArray, basis: FloatArray, lorentzian: bool, envelope: FloatArray, theta: FloatArray, jac: FloatArray,
+    gauss: FloatArray, residual: FloatArray,
 ) -> float:  # fmt: skip
-    """Fill weighted Jacobian, its row ranges and the residual; renew the linear parameters. Return the sum of squares."""
+    """Fill weighted Jacobian and residual; renew the linear parameters. Return the sum of squares."""
     n_q, n_lines, n_cell = len(q), len(share), metric.shape[1]
     n_pos = n_cell if n_cell else n_lines
     n_wid = wgroup.max() + 1
     n_non = n_pos + n_wid + (1 if lorentzian else 0)
-    n_amp = agroup.max() + 1
-    n_lin = n_amp + len(basis)
-    for r in range(n_non + n_amp):
-        jac[r, :] = 0.0
-        low[r] = n_q
-        high[r] = 0
+    jac[: len(theta) - len(basis)] = 0.0
+    on_lines = weight * envelope
     mixing = 1.0 / (1.0 + math.exp(-theta[n_pos + n_wid])) if lorentzian else 0.0
-    first = np.empty(n_lines, dtype=np.int64)
-    last = np.empty(n_lines, dtype=np.int64)
-    centre = np.empty(n_lines)
-    width = np.empty(n_lines)
-    gauss = np.zeros((n_lines, n_q))
+    first, last = np.zeros(n_lines, dtype=np.int64), np.full(n_lines, n_q)
+    centre, inverse = np.empty(n_lines), np.empty(n_lines)
     for i in range(n_lines):
         if n_cell:
             s = 0.0
@@ -93,118 +134,102 @@ def _evaluate(
             centre[i] = math.sqrt(s)
         else:
             centre[i] = theta[i]
-        width[i] = math.exp(theta[n_pos + wgroup[i]])
+        width = math.exp(theta[n_pos + wgroup[i]])
+        inverse[i] = 1.0 / width
+        first[i] = np.searchsorted(q, centre[i] - REACH * width)
+        last[i] = np.searchsorted(q, centre[i] + REACH * width)
+        _gaussian(q, centre[i], inverse[i], first[i], last[i], gauss[i])
+        row = jac[n_non + agroup[i]]
         if lorentzian:
-            first[i], last[i] = 0, n_q
+            gauss[i, : first[i]] = 0.0
+            gauss[i, last[i] :] = 0.0
+            for j in range(n_q):
+                z = (q[j] - centre[i]) * inverse[i]
+                row[j] += share[i] * on_lines[j] * ((1.0 - mixing) * gauss[i, j] + mixing / (1.0 + 4.0 * z * z))
         else:
-            first[i] = np.searchsorted(q, centre[i] - REACH * width[i])
-            last[i] = np.searchsorted(q, centre[i] + REACH * width[i])
-        row = n_non + agroup[i]
-        low[row], high[row] = min(low[row], first[i]), max(high[row], last[i])
-        inverse = 1.0 / width[i]
-        for j in range(first[i], last[i]):
-            z = (q[j] - centre[i]) * inverse
-            g = math.exp(-FOUR_LN2 * z * z)
-            gauss[i, j] = g
-            if lorentzian:
-                jac[row, j] += share[i] * weight[j] * ((1.0 - mixing) * g + mixing / (1.0 + 4.0 * z * z))
-            else:
-                jac[row, j] += share[i] * weight[j] * g
-    normal = np.empty((n_lin, n_lin))
-    right = np.empty(n_lin)
-    for j in range(n_q):
-        residual[j] = weight[j] * y[j]
-    for a in range(n_lin):
-        ra = n_non + a
-        right[a] = _dot(jac[ra], residual, low[ra], high[ra])
-        for b in range(a + 1):
-            rb = n_non + b
-            normal[a, b] = _dot(jac[ra], jac[rb], max(low[ra], low[rb]), min(high[ra], high[rb]))
+            _add(row, share[i], gauss[i], on_lines, first[i], last[i])
+    residual[:] = weight * y
+    linear = jac[n_non:]
+    normal = np.dot(linear, linear.T)
+    right = np.dot(linear, residual)
     if not _cholesky(normal, right):
         return np.inf
-    for a in range(n_lin):
-        theta[n_non + a] = right[a]
-        ra = n_non + a
-        for j in range(low[ra], high[ra]):
-            residual[j] -= right[a] * jac[ra, j]
+    theta[n_non:] = right
+    residual -= np.dot(right, linear)
+    slope = np.empty(n_q)
     for i in range(n_lines):
         height = theta[n_non + agroup[i]] * share[i]
-        wrow = n_pos + wgroup[i]
-        low[wrow], high[wrow] = min(low[wrow], first[i]), max(high[wrow], last[i])
-        inverse = 1.0 / width[i]
-        for k in range(n_cell if n_cell else 1):
-            prow = k if n_cell else i
-            low[prow], high[prow] = min(low[prow], first[i]), max(high[prow], last[i])
-        for j in range(first[i], last[i]):
-            z = (q[j] - centre[i]) * inverse
-            slope = -2.0 * FOUR_LN2 * z * gauss[i, j]
-            if lorentzian:
-                c = 1.0 / (1.0 + 4.0 * z * z)
-                slope = (1.0 - mixing) * slope - mixing * 8.0 * z * c * c
-                jac[n_non - 1, j] += mixing * (1.0 - mixing) * height * (c - gauss[i, j]) * weight[j]
-            part = -height * slope * weight[j]
-            jac[wrow, j] += part * z
-            part *= inverse
-            if n_cell:
-                part *= 0.5 / centre[i]
-                for k in range(n_cell):
-                    jac[k, j] += metric[i, k] * part
-            else:
-                jac[i, j] += part
-    if lorentzian:
-        low[n_non - 1], high[n_non - 1] = 0, n_q
-    total = 0.0
-    for j in range(n_q):
-        total += residual[j] * residual[j]
-    return total
+        by_width = jac[n_pos + wgroup[i]]
+        by_centre = slope if n_cell else jac[i]
+        if lorentzian:
+            first[i], last[i] = 0, n_q
+            _mixed_slopes(
+                q, centre[i], inverse[i], height, mixing, gauss[i], on_lines, by_width, by_centre, jac[n_non - 1]
+            )
+        else:
+            _gaussian_slopes(
+                q,
+                centre[i],
+                inverse[i],
+                2.0 * FOUR_LN2 * height,
+                gauss[i],
+                on_lines,
+                by_width,
+                by_centre,
+                first[i],
+                last[i],
+            )
+        for k in range(n_cell):
+            factor = 0.5 * metric[i, k] / centre[i]
+            row = jac[k]
+            for j in range(first[i], last[i]):
+                row[j] += factor * slope[j]
+    return float(np.dot(residual, residual))
 
 
 @jit
 def _normal_equations(
-    jac: FloatArray, low: IntArray, high: IntArray, residual: FloatArray, spread: FloatArray, off: FloatArray,
-    normal: FloatArray, gradient: FloatArray,
-) -> None:  # fmt: skip
-    n = len(gradient)
-    for a in range(n):
-        gradient[a] = _dot(jac[a], residual, low[a], high[a]) - spread[a] * off[a]
-        for b in range(a + 1):
-            s = _dot(jac[a], jac[b], max(low[a], low[b]), min(high[a], high[b]))
-            normal[a, b] = s
-            normal[b, a] = s
+    jac: FloatArray, residual: FloatArray, spread: FloatArray, off: FloatArray, normal: FloatArray, gradient: FloatArray
+) -> None:
+    normal[:] = np.dot(jac, jac.T)
+    gradient[:] = np.dot(jac, residual)
+    for a in range(len(gradient)):
+        gradient[a] -= spread[a] * off[a]
         normal[a, a] += spread[a]
 
 
 @jit
 def fit_compiled(
     q: FloatArray, y: FloatArray, weight: FloatArray, metric: FloatArray, wgroup: IntArray, agroup: IntArray,
-    share: FloatArray, basis: FloatArray, lorentzian: bool, theta: FloatArray, mean: FloatArray, precision: FloatArray,
+    share: FloatArray, basis: FloatArray, lorentzian: bool, envelope: FloatArray, theta: FloatArray, mean: FloatArray, precision: FloatArray,
     iterations: int,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """Fit as :func:`nanostrata.kernels.peaks.fit_lines` does; return parameters, normal matrix, chi2, steps, converged."""
+    """Fit as :func:`nanostrata.kernels.peaks.fit_lines` does; return parameters, normal matrix, chi2, curve, steps, converged."""
     n_q, n, n_non = len(q), len(theta), len(mean)
     n_pos = metric.shape[1] if metric.shape[1] else len(share)
     jac, trial_jac = np.zeros((n, n_q)), np.zeros((n, n_q))
-    low, high = np.zeros(n, dtype=np.int64), np.full(n, n_q)
+    gauss = np.zeros((len(share), n_q))
     for m in range(len(basis)):
         row = n - len(basis) + m
         for j in range(n_q):
             jac[row, j] = basis[m, j] * weight[j]
             trial_jac[row, j] = jac[row, j]
-    trial_low, trial_high = low.copy(), high.copy()
     residual, trial_residual = np.empty(n_q), np.empty(n_q)
     normal, damped = np.empty((n, n)), np.empty((n, n))
     gradient, step = np.empty(n), np.empty(n)
     spread, off = np.zeros(n), np.zeros(n)
     spread[:n_non] = precision
-    cost = _evaluate(q, y, weight, metric, wgroup, agroup, share, basis, lorentzian, theta, jac, low, high, residual)
+    cost = _evaluate(
+        q, y, weight, metric, wgroup, agroup, share, basis, lorentzian, envelope, theta, jac, gauss, residual
+    )
     for i in range(n_non):
         off[i] = theta[i] - mean[i]
         cost += spread[i] * off[i] ** 2
     damping, converged, count = 1e-3, False, 0
-    trial = theta.copy()
+    trial, accepted = theta.copy(), False
     while count < iterations:
         count += 1
-        _normal_equations(jac, low, high, residual, spread, off, normal, gradient)
+        _normal_equations(jac, residual, spread, off, normal, gradient)
         accepted = False
         new = cost
         while damping < 1e12:
@@ -213,6 +238,9 @@ def fit_compiled(
             for i in range(n_non):
                 damped[i, i] += damping * normal[i, i]
             possible = _cholesky(damped, step)
+            if possible and damping < 1e-2 and np.dot(step, gradient) <= ENOUGH * (1.0 + cost):
+                converged = True  # nothing is left to gain
+                break
             trial[:] = theta
             for i in range(n_non):
                 trial[i] += min(max(step[i], -LARGEST_STEP), LARGEST_STEP)
@@ -225,8 +253,7 @@ def fit_compiled(
                     possible = possible and s > 0.0
             if possible:
                 new = _evaluate(
-                    q, y, weight, metric, wgroup, agroup, share, basis, lorentzian, trial, trial_jac, trial_low,
-                    trial_high, trial_residual,
+                    q, y, weight, metric, wgroup, agroup, share, basis, lorentzian, envelope, trial, trial_jac, gauss, trial_residual,
                 )  # fmt: skip
                 for i in range(n_non):
                     new += spread[i] * (trial[i] - mean[i]) ** 2
@@ -235,14 +262,12 @@ def fit_compiled(
                     break
             damping *= 8.0
         if not accepted:
-            converged = damping >= 1e12
+            converged = converged or damping >= 1e12
             break
         gain = cost - new
         cost = new
         theta[:] = trial
         jac, trial_jac = trial_jac, jac
-        low, trial_low = trial_low, low
-        high, trial_high = trial_high, high
         residual, trial_residual = trial_residual, residual
         for i in range(n_non):
             off[i] = theta[i] - mean[i]
@@ -250,8 +275,6 @@ def fit_compiled(
         if gain <= ENOUGH * (1.0 + cost):
             converged = True
             break
-    _normal_equations(jac, low, high, residual, spread, off, normal, gradient)
-    chi2 = 0.0
-    for j in range(n_q):
-        chi2 += residual[j] * residual[j]
-    return theta, normal, chi2, count, converged
+    if not converged or accepted:
+        _normal_equations(jac, residual, spread, off, normal, gradient)
+    return theta, normal, np.dot(residual, residual), y - residual / weight, count, converged

@@ -23,3 +23,16 @@ def runs_p(residual: FloatArray) -> float:
     if var <= 0:
         return 1.0
     return 0.5 * math.erfc(-(runs + 0.5 - mean) / math.sqrt(2.0 * var))
+
+
+def slow_residuals(residual: FloatArray) -> float:
+    """Variance inflation 1 + 2 sum rho_k of residuals that are like their neighbours; 1 for white ones."""
+    r = residual - residual.mean()
+    power = float(r @ r)
+    total = 1.0
+    for k in range(1, max(2, len(r) // 10)):
+        rho = float(r[:-k] @ r[k:]) / max(power, 1e-300)
+        if rho < 2.0 / np.sqrt(len(r)):
+            break
+        total += 2.0 * rho
+    return total

@@ -13,7 +13,7 @@ from nanostrata.models.crystal_cells import CrystalCell
 from nanostrata.models.density import SolidSolution
 from nanostrata.tables.factors import FactorTable
 
-__all__ = ["LatticeForm", "Line", "lattice_form", "reflections", "sites_of"]
+__all__ = ["LatticeForm", "Line", "content_of", "lattice_form", "reflections", "sites_of"]
 
 ABSENT = 1e-6
 """Lines weaker than this share of the strongest are systematic absences (or as good as that)."""
@@ -137,6 +137,15 @@ def sites_of(solid: SolidSolution, cell: CrystalCell, x: float) -> list[dict[str
             "correct waxs.structure or materials.core.formula"
         )
     return [{e: float(n[0]) for e, n in groups[s].items()} for s in cell.sublattice]
+
+
+def content_of(sites: list[dict[str, float]]) -> dict[str, float]:
+    """Atoms of each element in the cell."""
+    total: dict[str, float] = {}
+    for site in sites:
+        for element, n in site.items():
+            total[element] = total.get(element, 0.0) + n
+    return total
 
 
 def reflections(

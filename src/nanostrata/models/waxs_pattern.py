@@ -7,12 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import FloatArray, IntArray
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.peaks import FOUR_LN2, PeakModel, PeakSolution, fit_lines
 from nanostrata.models.waxs_lines import LatticeForm, Line
+from nanostrata.tables.factors import FactorTable
 
-__all__ = ["Pattern", "PatternFit", "background_basis", "fit_pattern", "group_lines", "scan"]
+__all__ = [
+    "Pattern",
+    "PatternFit",
+    "background_basis",
+    "envelope_of",
+    "fit_pattern",
+    "group_lines",
+    "make_pattern",
+    "scan",
+]
 
 MERGE = 0.45
 """A weaker line nearer than this share of the full width to a stronger one goes with it, in the calculated ratio."""
@@ -26,6 +37,9 @@ FAINT = 0.02
 SEEN = 8.0
 """A peak whose height is known to better than one part in this many has a width of its own."""
 
+SCALE_PRIOR = (1.0, 0.5)
+"""Mean and standard deviation of the scale of a measured background."""
+
 LATTICE_SD = 0.03
 """Prior of each lattice constant: relative standard deviation round the first value."""
 
@@ -35,12 +49,45 @@ WIDTH_SD = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
-    """What is fitted: points, weights and the background's functions."""
+    """What is fitted: points, weights and the background's functions.
+
+    Attributes
+    ----------
+    q, intensity, weight : (n,)
+    basis : (n_functions, n)
+    envelope : (n,) factor of all lines, see :func:`envelope_of`
+    points : how many of the n are measured; the others are priors of background scales, at a q where there is no peak
+    """
 
     q: FloatArray
     intensity: FloatArray
     weight: FloatArray
     basis: FloatArray
+    envelope: FloatArray
+    points: int
+
+
+def make_pattern(
+    curve: ScatteringCurve,
+    terms: int,
+    measured: Sequence[FloatArray],
+    halos: Sequence[tuple[float, float]],
+    envelope: FloatArray | None = None,
+) -> Pattern:
+    """Put together what is fitted; the scale of each measured background has the prior :data:`SCALE_PRIOR`."""
+    q, n = curve.q_inv_nm, len(curve)
+    mean, sd = SCALE_PRIOR
+    basis = np.hstack(
+        [background_basis(q, terms, measured, halos), np.zeros((terms + len(measured) + len(halos), len(measured)))]
+    )
+    for k, m in enumerate(measured):
+        basis[terms + k, n + k] = 1.0 / max(float(np.max(np.abs(m))), 1e-300)
+    far = 1e6 * q[-1] * (1.0 + np.arange(len(measured)))
+    return Pattern(
+        q=np.concatenate([q, far]), intensity=np.concatenate([curve.intensity, np.full(len(measured), mean)]),
+        weight=np.concatenate([1.0 / curve.sigma, np.full(len(measured), 1.0 / sd)]), basis=basis, points=n,
+        envelope=np.concatenate([np.ones(n) if envelope is None else envelope, np.ones(len(measured))]),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +121,28 @@ def background_basis(
     return np.array(rows)
 
 
+def envelope_of(
+    q: FloatArray, content: dict[str, float], factors: FactorTable, energy_kev: float, b_factor_nm2: float
+) -> FloatArray:
+    r"""Factor of all lines of small crystals, 1 in the middle of the range.
+
+    .. math:: G(q) \propto \langle |f(q)|^2 \rangle\, e^{-2 B (q/4\pi)^2} / q
+
+    In a powder pattern of small crystals q I(q) / f^2 is convolved with the size's profile, not I(q): broad peaks lean to low
+    q. Without this factor lattice constants of 4 nm particles come out 0.3 to 0.5 % too large.
+
+    Parameters
+    ----------
+    q : (n,) 1/nm
+    content : element -> atoms
+    """
+    total = np.zeros(len(q))
+    for element, n in content.items():
+        total += n * np.abs(factors.f0(element, q) + factors.anomalous(element, energy_kev)) ** 2
+    g = total * np.exp(-2.0 * b_factor_nm2 * (q / (4.0 * np.pi)) ** 2) / q
+    return np.asarray(g / g[len(g) // 2])
+
+
 def heights(lines: Sequence[Line]) -> FloatArray:
     """Calculated relative heights of lines of equal width."""
     return np.array([line.area for line in lines])
@@ -93,11 +162,13 @@ def scan(pattern: Pattern, lines: Sequence[Line], reach: float = 0.06, steps: in
     -------
     scale, fwhm_inv_nm
     """
-    q, span = pattern.q, pattern.q[-1] - pattern.q[0]
+    n = pattern.points
+    q, weight = pattern.q[:n], pattern.weight[:n]
+    span = float(q[-1] - q[0])
     spacing = float(np.median(np.diff(q)))
     widths = np.geomspace(max(2.0 * spacing, 0.003 * span), 0.2 * span, 24)
-    background = pattern.basis * pattern.weight
-    target = pattern.intensity * pattern.weight
+    background = pattern.basis[:, :n] * weight
+    target = pattern.intensity[:n] * weight
     ortho, _ = np.linalg.qr(background.T)
     target = target - ortho @ (ortho.T @ target)
     height, centre = heights(lines), np.array([line.q_inv_nm for line in lines])
@@ -106,7 +177,7 @@ def scan(pattern: Pattern, lines: Sequence[Line], reach: float = 0.06, steps: in
         step = min(2.0 * reach / (steps - 1), 0.25 * width / float(centre.max()))
         for scale in np.arange(1.0 - reach, 1.0 + reach + 0.5 * step, step):
             z = (q[:, None] - scale * centre) / width
-            column = (np.exp(-FOUR_LN2 * z * z) @ height) * pattern.weight
+            column = (np.exp(-FOUR_LN2 * z * z) @ height) * weight * pattern.envelope[:n]
             column = column - ortho @ (ortho.T @ column)
             along = float(column @ target)
             gain = along * abs(along) / max(float(column @ column), 1e-300)
@@ -174,7 +245,7 @@ def fit_pattern(
     if len(start_positions) + n_peaks + len(pattern.basis) >= len(pattern.q):
         raise PhysicsError(f"waxs: {len(pattern.q)} points cannot fix {n_peaks} peaks; widen waxs.q_range_inv_nm")
     precision = np.zeros(len(start_positions)) if free_positions else (0.5 / (LATTICE_SD * parameters)) ** 2
-    one = PeakModel(metric, np.zeros(len(lines), dtype=np.int64), group, share, pattern.basis, False)
+    one = PeakModel(metric, np.zeros(len(lines), dtype=np.int64), group, share, pattern.basis, False, pattern.envelope)
     first = fit_lines(
         pattern.q, pattern.intensity, pattern.weight, one, np.append(start_positions, np.log(fwhm)),
         prior_mean=np.append(start_positions, 0.0), prior_precision=np.append(precision, 0.0),
@@ -189,7 +260,7 @@ def fit_pattern(
     clear = np.flatnonzero(seen)
     middle = np.array([lines[i].q_inv_nm for i in leader])
     width_group = np.array([int(np.argmin(np.abs(middle[clear] - middle[g]))) for g in range(n_peaks)], dtype=np.int64)
-    model = PeakModel(metric, width_group[group], group, share, pattern.basis, lorentzian)
+    model = PeakModel(metric, width_group[group], group, share, pattern.basis, lorentzian, pattern.envelope)
     log_width = float(first.theta[n_pos])
     start = np.concatenate([first.theta[:n_pos], np.full(len(clear), log_width), [-1.0] * lorentzian])
     mean = np.concatenate([start_positions, np.full(len(clear), log_width), [0.0] * lorentzian])

@@ -125,6 +125,7 @@ def reconstruct(
         separation_run,
         tables_run,
         waxs_run,
+        waxs_summary,
     )
     from nanostrata.pipeline.known import prior_knowledge, stated_or_guessed_sizes
 
@@ -207,7 +208,7 @@ def reconstruct(
         findings += families_run.findings(weights)
         if fit is not None:
             findings += tables_run.findings(tables, fit)
-        findings += waxs_run.waxs_findings(waxs)
+        findings += waxs_summary.waxs_findings(waxs)
         findings += derived_run.findings(recipe, verification, diffusion, mismatch)
     return Reconstruction(
         recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,

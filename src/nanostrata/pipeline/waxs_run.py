@@ -1,39 +1,42 @@
-"""Wide-angle scattering in a run: the stage, its summary, its tables, its sentences."""
+"""Wide-angle scattering in a run: peaks, then the direction of elongation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nanostrata.domain.base import FloatArray
-from nanostrata.domain.estimate import Quantity, quantity
-from nanostrata.domain.finding import Finding
 from nanostrata.domain.waxs import WaxsFit
 from nanostrata.errors import PhysicsError
-from nanostrata.io.text_out import write_csv
 from nanostrata.models.crystal_cells import CrystalCell
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.recipe import Recipe
 
 if TYPE_CHECKING:
+    from nanostrata.domain import ScatteringCurve
     from nanostrata.domain.particle import ParticleDraws
     from nanostrata.pipeline.gather import Inputs
+    from nanostrata.stages.judge_axis import AxisSettings
 
-__all__ = ["fit_waxs", "waxs_findings", "waxs_summary", "waxs_warnings", "write_waxs"]
+__all__ = ["fit_waxs"]
 
 _MARGIN = 1.25
 """Reflections are computed this far beyond the range, so that lattices larger than the start have theirs too."""
 
-_OVERLAP = 0.4
-"""Correlation of two widths above which they are named as overlapping."""
+B_FACTOR_NM2 = 0.01
+"""Debye-Waller factor of the calculated heights, nm^2: usual for semiconductors at room temperature (0.5 to 2 A^2)."""
+
+FEWEST_WIDTHS = 4
+"""Fewer widths say nothing about a direction."""
 
 
 def fit_waxs(
-    recipe: Recipe, inputs: Inputs, solid: SolidSolution, particle: ParticleDraws | None, seed: int
-) -> WaxsFit:
+    recipe: Recipe, inputs: Inputs, solid: SolidSolution, particle: ParticleDraws | None, seed: int,
+    progress: Callable[[str], None] = lambda _: None,
+) -> WaxsFit:  # fmt: skip
     """Fit the peaks.
 
     Parameters
@@ -44,40 +47,152 @@ def fit_waxs(
     particle : of the profile's fit, where there is one: its mean composition gives the starting lattice
     seed : of the draws
     """
-    from nanostrata.models.waxs_lines import lattice_form, reflections, sites_of
+    from nanostrata.models.waxs_lines import content_of, lattice_form, reflections, sites_of
+    from nanostrata.models.waxs_pattern import envelope_of
     from nanostrata.stages.fit_peaks import FWHM_PER_SIGMA, MeasuredBackground, PeakSettings, fit_peaks
+    from nanostrata.stages.judge_axis import judge_axis
     from nanostrata.tables.factors import load_factors
 
     w, read = recipe.waxs, inputs.waxs
     assert w is not None
     assert read is not None
-    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(6)[5])
+    stream, of_standard = np.random.SeedSequence(seed).spawn(8)[6:]
     x = mean_composition(inputs, solid, particle)
     structure, cell = start_cell(recipe, solid, x)
-    energy = read.curve.energy_kev
+    energy = 20.0 if read.curve.energy_kev is None else read.curve.energy_kev
+    sites, factors = sites_of(solid, cell, x), load_factors("chantler")
     lines = reflections(
-        cell, sites_of(solid, cell, x), load_factors("chantler"), 20.0 if energy is None else energy,
-        _MARGIN * float(read.curve.q_inv_nm[-1]),
-    )  # fmt: skip
+        cell, sites, factors, energy, _MARGIN * float(read.curve.q_inv_nm[-1]), b_factor_nm2=B_FACTOR_NM2
+    )
     instrument: Callable[[FloatArray], FloatArray] | None = None
     if w.instrument_sigma_inv_nm:
         stated = FWHM_PER_SIGMA * w.instrument_sigma_inv_nm
         instrument = lambda q: np.full(np.shape(q), stated)  # noqa: E731
+    elif read.standard is not None:
+        instrument = _measured_width(recipe, read.standard, np.random.default_rng(of_standard))
     settings = PeakSettings(
         structure=structure, shape=w.shape, positions=w.positions,
         background_terms=None if w.background_terms == "auto" else int(w.background_terms),
         halos=w.halo_inv_nm, scherrer_k=w.scherrer_k,
     )  # fmt: skip
     backgrounds = [MeasuredBackground(name=name, values=values) for name, values in read.backgrounds]
-    return fit_peaks(
-        read.curve,
-        lines,
-        lattice_form(cell.vectors_nm),
-        settings,
-        instrument=instrument,
-        backgrounds=backgrounds,
-        rng=rng,
+    form = lattice_form(cell.vectors_nm)
+    envelope = envelope_of(read.curve.q_inv_nm, content_of(sites), factors, energy, B_FACTOR_NM2)
+
+    def peaks(lean: FloatArray) -> WaxsFit:
+        return fit_peaks(
+            read.curve, lines, form, settings, instrument=instrument, backgrounds=backgrounds, envelope=lean,
+            rng=np.random.default_rng(stream),
+        )  # fmt: skip
+
+    fit = peaks(envelope)
+    part = _size_part(fit)
+    if instrument is None:
+        fit = replace(fit, notes=(*fit.notes, _told(fit, peaks(np.ones_like(envelope)))))
+    elif part < 0.98:
+        # the instrument spreads what the sample scatters: only the sample's own width leans
+        envelope = envelope**part
+        fit = peaks(envelope)
+    if (why := _no_axis(fit)) != "":
+        return replace(fit, axis_note=why)
+    progress("comparing directions of elongation")
+    known = _shape_known(inputs, particle, structure, w.halo_inv_nm)
+    axis = judge_axis(
+        read.curve, fit, lines, form, known, backgrounds=[b.values for b in backgrounds], envelope=envelope
     )
+    return replace(fit, long_axis=axis)
+
+
+def _size_part(fit: WaxsFit) -> float:
+    """Share of the peaks' squared width that is not the instrument's."""
+    own = np.array(fit.own_width)
+    observed, rest = fit.fwhm_observed_inv_nm[:, own], fit.fwhm_inv_nm[:, own]
+    return float(np.median((rest**2).mean(axis=0) / (observed**2).mean(axis=0)))
+
+
+def _told(fit: WaxsFit, upright: WaxsFit) -> str:
+    """What is left open when nobody says whose the widths are."""
+    change = upright.lattice_nm.mean(axis=0) - fit.lattice_nm.mean(axis=0)
+    shifts = ", ".join(f"{n} larger by {d:.2g} nm" for n, d in zip(fit.lattice_names, change, strict=True))
+    return (
+        f"widths are taken as those of small crystals, whose peaks lean to low q; were they the instrument's: {shifts}"
+    )
+
+
+def _no_axis(fit: WaxsFit) -> str:
+    """Why the pattern cannot say anything about elongation; "" when it may."""
+    if not fit.instrument_fwhm_inv_nm.any():
+        return "without the instrument's width (waxs.instrument_sigma_inv_nm or waxs.standard) widths are no sizes"
+    if fit.positions == "free":
+        return 'positions = "free": the directions are compared with tied positions only'
+    own = np.array(fit.own_width)
+    if own.sum() < FEWEST_WIDTHS:
+        return f"{own.sum()} peaks have a width of their own, at least {FEWEST_WIDTHS} are needed"
+    if np.median(fit.fwhm_inv_nm[:, own]) < 0.5 * np.median(fit.instrument_fwhm_inv_nm):
+        return "the peaks are hardly wider than the instrument"
+    return ""
+
+
+def _shape_known(
+    inputs: Inputs, particle: ParticleDraws | None, structure: str, halos: tuple[tuple[float, float], ...]
+) -> AxisSettings:
+    """Spread of sizes and aspect ratio from the profile's fit, else from TEM."""
+    from nanostrata.stages.judge_axis import AxisSettings
+
+    spread, aspect = 0.1, None
+    if particle is not None:
+        spread = float((particle.diameter_std_nm / particle.diameter_mean_nm).mean())
+        aspect = float(particle.aspect_ratio.mean())
+    elif inputs.sizes is not None:
+        spread = inputs.sizes.std_nm / inputs.sizes.mean_nm
+        aspect = inputs.sizes.aspect_ratio
+    return AxisSettings(structure=structure, spread=min(max(spread, 0.0), 0.3), aspect_ratio=aspect, halos=halos)
+
+
+def _measured_width(
+    recipe: Recipe, standard: ScatteringCurve, rng: np.random.Generator
+) -> Callable[[FloatArray], FloatArray]:
+    """Full width of the instrument against q: the squares of the standard's widths, a polynomial of at most second order."""
+    from nanostrata.domain import Medium
+    from nanostrata.models.crystal_cells import cell_from_cif, cell_of_structure
+    from nanostrata.models.density import SolidSolution
+    from nanostrata.models.materials import make_material
+    from nanostrata.models.waxs_lines import lattice_form, reflections, sites_of
+    from nanostrata.stages.fit_peaks import PeakSettings, fit_peaks
+    from nanostrata.tables.factors import load_factors
+
+    assert recipe.waxs is not None
+    assert recipe.waxs.standard is not None
+    given = recipe.waxs.standard
+    medium = Medium(name="vacuum", electron_density_e_nm3=0.0)
+    if given.lattice.cif is not None:
+        text = (recipe.root / given.lattice.cif).read_text(encoding="utf-8", errors="replace")
+        cell, name = cell_from_cif(text, key="waxs.standard.lattice.cif"), "cif"
+        sites = [dict(o) for o in cell.occupants]
+    else:
+        name = str(given.lattice.structure)
+        material = make_material(given.formula, name, given.lattice.a_nm, given.lattice.c_nm, key="waxs.standard")
+        solid = SolidSolution(core=material, shell=None, medium=medium)
+        cell = cell_of_structure(solid, name, 0.0, material.site_volume_nm3)
+        sites = sites_of(solid, cell, 0.0)
+    energy = standard.energy_kev
+    lines = reflections(
+        cell,
+        sites,
+        load_factors("chantler"),
+        20.0 if energy is None else energy,
+        _MARGIN * float(standard.q_inv_nm[-1]),
+    )
+    found = fit_peaks(standard, lines, lattice_form(cell.vectors_nm), PeakSettings(structure=name), rng=rng)
+    own = np.array(found.own_width)
+    q, width = found.q_inv_nm.mean(axis=0)[own], found.fwhm_observed_inv_nm[:, own]
+    order = min(2, len(q) - 1)
+    law = np.polynomial.Polynomial.fit(
+        q, (width**2).mean(axis=0), order, w=1.0 / np.maximum((width**2).std(axis=0), 1e-12)
+    )
+    floor = 0.25 * float((width**2).mean(axis=0).min())
+    # beyond the standard's own peaks its nearest width holds: a polynomial says nothing there
+    return lambda at: np.sqrt(np.maximum(law(np.clip(at, q.min(), q.max())), floor))
 
 
 def mean_composition(inputs: Inputs, solid: SolidSolution, particle: ParticleDraws | None) -> float:
@@ -103,119 +218,3 @@ def start_cell(recipe: Recipe, solid: SolidSolution, x: float) -> tuple[str, Cry
         raise PhysicsError("waxs.structure: the core's structure is none that reflections are known of; state it")
     text = (recipe.root / name).read_text(encoding="utf-8", errors="replace")
     return "cif", cell_from_cif(text, key="materials.core.lattice.cif")
-
-
-def _bounded(draws: FloatArray) -> Quantity | None:
-    """Quantity of sizes; None where the peak is not wider than the instrument (a lower bound stands beside)."""
-    finite = np.isfinite(draws)
-    return quantity(draws) if finite.all() else None
-
-
-def waxs_summary(fit: WaxsFit) -> dict[str, Any]:
-    """``waxs`` of the summary."""
-    sizes = fit.scherrer_nm()
-    peaks = []
-    for i, hkl in enumerate(fit.hkl):
-        size = _bounded(sizes[:, i])
-        peak: dict[str, Any] = {
-            "hkl": hkl,
-            "q_inv_nm": quantity(fit.q_inv_nm[:, i]),
-            "fwhm_inv_nm": quantity(fit.fwhm_inv_nm[:, i]),
-            "fwhm_observed_inv_nm": quantity(fit.fwhm_observed_inv_nm[:, i]),
-            "instrument_fwhm_inv_nm": float(fit.instrument_fwhm_inv_nm[i]),
-            "scherrer_nm": size,
-            "scherrer_k": fit.scherrer_k,
-            "height": quantity(fit.height[:, i]),
-            "height_over_calculated": float(fit.height[:, i].mean() / fit.expected_height[i]),
-            "own_width": fit.own_width[i],
-        }
-        if fit.members[i]:
-            peak["together_with"] = list(fit.members[i])
-        if size is None:
-            peak["scherrer_lower_bound95_nm"] = float(np.quantile(sizes[:, i], 0.05))
-        peaks.append(peak)
-    out: dict[str, Any] = {f"{n}_nm": quantity(fit.lattice_nm[:, i]) for i, n in enumerate(fit.lattice_names)}
-    out |= {
-        "structure": fit.structure,
-        "peaks": peaks,
-        "shape": fit.shape,
-        "positions": fit.positions,
-        "chi2_reduced": fit.chi2_reduced,
-        "sigma_factor": fit.sigma_factor,
-        "overlaps": overlaps(fit),
-        "notes": list(fit.notes),
-    }
-    if fit.shape == "pseudo_voigt":
-        out["lorentzian_share"] = quantity(fit.lorentzian)
-    if fit.background_scales:
-        out["background_files"] = [{"file": n, "scale": v, "sigma": s} for n, v, s in fit.background_scales]
-    return out
-
-
-def overlaps(fit: WaxsFit) -> list[dict[str, Any]]:
-    """Pairs of peaks whose widths cannot be told apart well."""
-    return [
-        {"peaks": [fit.hkl[i], fit.hkl[j]], "correlation_of_widths": float(fit.correlation[i, j])}
-        for i in range(len(fit.hkl))
-        for j in range(i + 1, len(fit.hkl))
-        if fit.own_width[i] and fit.own_width[j] and abs(fit.correlation[i, j]) > _OVERLAP
-    ]
-
-
-def waxs_warnings(fit: WaxsFit) -> list[dict[str, str]]:
-    """Warnings of the stage."""
-    return [{"code": code, "message": text, "stage": "waxs"} for code, text in fit.warnings]
-
-
-def waxs_findings(fit: WaxsFit | None) -> tuple[Finding, ...]:
-    """Sentences for the first page; none without the stage."""
-    if fit is None:
-        return ()
-    named, numbers = [], {}
-    for i, name in enumerate(fit.lattice_names):
-        value, sigma = float(fit.lattice_nm[:, i].mean()), float(fit.lattice_nm[:, i].std(ddof=1))
-        named.append(f"{name} = {value:.5f} ± {sigma:.1g} nm")
-        numbers[f"waxs.{name}_nm"] = value
-    lines = sum(fit.own_width)
-    good = fit.converged and fit.chi2_reduced < 3.0
-    return (
-        Finding(
-            text=f"The wide-angle peaks are those of {fit.structure} with {', '.join(named)}, from {len(fit.hkl)} peaks "
-            f"({lines} with a width of their own); an error of the wavelength or the zero of the angle is not in it.",
-            grade="strong" if good and lines >= 3 else "moderate" if fit.converged else "not determined",
-            numbers=numbers,
-            improve="" if good else "errors of the points, or a peak shape that describes the pattern (waxs.shape)",
-        ),
-    )
-
-
-def write_waxs(folder: Path, fit: WaxsFit) -> None:
-    """Write ``waxs_pattern.csv`` and ``waxs_peaks.csv``."""
-    residual = (fit.intensity - fit.fit) / fit.sigma
-    write_csv(
-        folder / "waxs_pattern.csv",
-        ["q_inv_nm", "intensity", "sigma", "fit", "background", "residual_sigma", *(f"peak_{h.replace(' ', '_')}" for h in fit.hkl)],
-        [
-            [q, fit.intensity[i], fit.sigma[i], fit.fit[i], fit.background[i], residual[i], *fit.lines[:, i]]
-            for i, q in enumerate(fit.curve_q)
-        ],
-    )  # fmt: skip
-    sizes = fit.scherrer_nm()
-    rows = []
-    for i, hkl in enumerate(fit.hkl):
-        low, high = np.quantile(sizes[:, i], [0.025, 0.975])
-        middle = float(np.median(sizes[:, i]))
-        rows.append(
-            [hkl, " ".join(fit.members[i]), fit.q_inv_nm[:, i].mean(), fit.q_inv_nm[:, i].std(ddof=1),
-             fit.fwhm_observed_inv_nm[:, i].mean(), fit.fwhm_observed_inv_nm[:, i].std(ddof=1), fit.instrument_fwhm_inv_nm[i],
-             fit.fwhm_inv_nm[:, i].mean(), fit.fwhm_inv_nm[:, i].std(ddof=1),
-             middle if np.isfinite(middle) else None, low if np.isfinite(low) else None, high if np.isfinite(high) else None,
-             fit.scherrer_k, fit.height[:, i].mean(), fit.expected_height[i], "yes" if fit.own_width[i] else "no"]
-        )  # fmt: skip
-    write_csv(
-        folder / "waxs_peaks.csv",
-        ["hkl", "together_with", "q_inv_nm", "q_sigma", "fwhm_observed_inv_nm", "fwhm_observed_sigma", "instrument_fwhm_inv_nm",
-         "fwhm_inv_nm", "fwhm_sigma", "scherrer_nm", "scherrer_lo95", "scherrer_hi95", "scherrer_k", "height", "calculated_height",
-         "own_width"],
-        rows,
-    )  # fmt: skip

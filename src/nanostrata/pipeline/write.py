@@ -21,7 +21,7 @@ from nanostrata.pipeline.summary import summarise
 from nanostrata.pipeline.summary_crystal import write_strain
 from nanostrata.pipeline.summary_resolution import write_resolution
 from nanostrata.pipeline.tables_run import write_tables
-from nanostrata.pipeline.waxs_run import write_waxs
+from nanostrata.pipeline.waxs_summary import write_waxs
 from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification
 
 __all__ = ["write_csv", "write_run", "write_text"]

@@ -12,14 +12,15 @@ from nanostrata.domain.base import Domain, FloatArray
 from nanostrata.domain.waxs import WaxsFit
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.peaks import background_of, lines_of
+from nanostrata.kernels.statistics import slow_residuals
 from nanostrata.models.waxs_lines import LatticeForm, Line
 from nanostrata.models.waxs_pattern import (
     Pattern,
     PatternFit,
-    background_basis,
     fit_pattern,
     group_lines,
     heights,
+    make_pattern,
     scan,
 )  # fmt: skip
 
@@ -49,7 +50,6 @@ class PeakSettings:
     positions : "lattice" (tied through the lattice constants) or "free"
     background_terms : number of Chebyshev terms, None: as many as the pattern asks for
     halos : (middle, full width) of broad components of the medium, 1/nm
-    instrument : full width of the instrument's peaks at q, 1/nm; 0 when it is not known
     scherrer_k : constant of the stated sizes
     """
 
@@ -69,6 +69,7 @@ def fit_peaks(
     *,
     instrument: Callable[[FloatArray], FloatArray] | None = None,
     backgrounds: Sequence[MeasuredBackground] = (),
+    envelope: FloatArray | None = None,
     rng: np.random.Generator,
 ) -> WaxsFit:
     """Fit all reflections in the range on a background that is linear in its coefficients.
@@ -81,6 +82,7 @@ def fit_peaks(
     settings : choices
     instrument : q -> full width at half maximum of the instrument's peaks, 1/nm; None when it is not known
     backgrounds : measured ones, their scales are fitted
+    envelope : (n_q,) factor of all lines, see :func:`nanostrata.models.waxs_pattern.envelope_of`; None: 1
     rng : of the draws
 
     Raises
@@ -102,12 +104,12 @@ def fit_peaks(
             f"waxs: {len(inside)} reflection(s) of {settings.structure} between q = {q[0]:.4g} and {high:.4g} 1/nm, at "
             f"least 2 are needed ({named} 1/nm); widen waxs.q_range_inv_nm, or correct waxs.axis, waxs.energy_kev or the lattice"
         )
-    choices = [settings.background_terms] if settings.background_terms else range(2, MOST_TERMS + 1)
+    fewest = 1 if backgrounds else 2
+    choices = [settings.background_terms] if settings.background_terms else range(fewest, MOST_TERMS + 1)
     best: tuple[float, PatternFit, Pattern, int] | None = None
     scale = fwhm = 0.0
     for terms in choices:
-        basis = background_basis(q, terms, [b.values for b in backgrounds], settings.halos)
-        pattern = Pattern(q=q, intensity=curve.intensity, weight=1.0 / curve.sigma, basis=basis)
+        pattern = make_pattern(curve, terms, [b.values for b in backgrounds], settings.halos, envelope)
         if not scale:
             scale, fwhm = scan(pattern, lines)
         kept, group = group_lines(lines, scale, fwhm, float(q[0]), high)
@@ -134,10 +136,10 @@ def _result(
     rng: np.random.Generator,
 ) -> WaxsFit:  # fmt: skip
     s, model = found.solution, found.model
-    n_data, n_peaks = len(pattern.q), len(found.leader)
+    n_data, n_peaks = pattern.points, len(found.leader)
     chi2_reduced = s.chi2 / max(1, n_data - len(s.theta))
-    residual = (pattern.intensity - s.fit) * pattern.weight
-    factor = float(np.sqrt(max(1.0, chi2_reduced) * _slow(residual)))
+    residual = ((pattern.intensity - s.fit) * pattern.weight)[:n_data]
+    factor = float(np.sqrt(max(1.0, chi2_reduced) * slow_residuals(residual)))
     covariance = 0.5 * (s.covariance + s.covariance.T) * factor**2
     draws = rng.multivariate_normal(s.theta, covariance, size=DRAWS, method="eigh")
     n_pos, n_wid = model.positions, model.widths
@@ -178,8 +180,9 @@ def _result(
         instrument_fwhm_inv_nm=width,
         own_width=tuple(bool(np.sum(found.width_group == g) == 1 or _leads(found, k)) for k, g in enumerate(found.width_group)),
         lorentzian=lorentz, correlation=np.atleast_2d(correlation), expected_height=expected,
-        scherrer_k=settings.scherrer_k, curve_q=pattern.q, intensity=pattern.intensity, sigma=curve.sigma, fit=s.fit,
-        background=background_of(model, s.theta), lines=together, chi2_reduced=float(chi2_reduced), sigma_factor=factor,
+        scherrer_k=settings.scherrer_k, curve_q=curve.q_inv_nm, intensity=curve.intensity, sigma=curve.sigma, fit=s.fit[:n_data],
+        background=background_of(model, s.theta)[:n_data], lines=together[:, :n_data], chi2_reduced=float(chi2_reduced), sigma_factor=factor,
+        background_terms=terms,
         background_scales=scales, shape=settings.shape, positions=settings.positions, converged=s.converged,
         notes=tuple(notes), warnings=tuple(warnings), origin=curve.origin,
     )  # fmt: skip
@@ -190,19 +193,6 @@ def _leads(found: PatternFit, peak: int) -> bool:
     start = found.model.nonlinear
     sharing = np.flatnonzero(found.width_group == found.width_group[peak])
     return bool(sharing[np.argmax(found.solution.theta[start + sharing])] == peak)
-
-
-def _slow(residual: FloatArray) -> float:
-    """Variance inflation 1 + 2 sum rho_k of residuals that are like their neighbours; 1 for white ones."""
-    r = residual - residual.mean()
-    power = float(r @ r)
-    total = 1.0
-    for k in range(1, max(2, len(r) // 10)):
-        rho = float(r[:-k] @ r[k:]) / max(power, 1e-300)
-        if rho < 2.0 / np.sqrt(len(r)):
-            break
-        total += 2.0 * rho
-    return total
 
 
 def _without_instrument(observed: FloatArray, instrument: FloatArray, lorentz: FloatArray) -> FloatArray:
