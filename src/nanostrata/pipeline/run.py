@@ -121,6 +121,7 @@ def reconstruct(
         energies_run,
         families_run,
         gather,
+        options_run,
         profile_run,
         separation_run,
         tables_run,
@@ -206,6 +207,7 @@ def reconstruct(
             findings = (*told, *findings) if energies.exchanged or energies.others else (*findings, *told)
         findings += separation_run.findings(separation)
         findings += families_run.findings(weights)
+        findings += options_run.findings(recipe, fit)
         if fit is not None:
             findings += tables_run.findings(tables, fit)
         findings += waxs_summary.waxs_findings(waxs)
