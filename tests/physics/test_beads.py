@@ -101,6 +101,28 @@ def test_size_average_needs_no_more_than_41_sizes():
     assert np.abs(few - many).max() < 2e-5 * np.abs(many).max()
 
 
+def test_log_normal_sizes_by_scipy_and_in_closed_form():
+    from scipy.integrate import quad
+    from scipy.stats import lognorm
+
+    for spread in (0.05, 0.15, 0.3):
+        u2 = np.log1p(spread**2)
+        lam, w = bead_field.relative_sizes(spread, shape="lognormal")
+        # moments of a log-normal of mean 1: <lambda^k> = exp(k (k - 1) u^2 / 2)
+        for k in (1, 2, 6, 8):
+            assert w @ lam**k == pytest.approx(np.exp(0.5 * k * (k - 1) * u2), rel=2e-4)
+    law = lognorm(np.sqrt(np.log1p(0.15**2)), scale=np.exp(-0.5 * np.log1p(0.15**2)))
+    kernel = bead_field.pair_kernel(
+        Q, np.array([0.0, 1.3, 4.0]), 0.0, *bead_field.relative_sizes(0.15, shape="lognormal")
+    )
+    for k, q in ((5, Q[5]), (40, Q[40])):
+        for j, r in ((0, 0.0), (1, 1.3), (2, 4.0)):
+            exact = quad(lambda x, q=q, r=r: law.pdf(x) * x**6 * np.sinc(x * q * r / np.pi), 0.2, 4.0, limit=400)[0]
+            assert kernel[k, j] == pytest.approx(exact, abs=1e-5)
+    with pytest.raises(ValueError, match="gaussian, lognormal"):
+        bead_field.relative_sizes(0.1, shape="flat")
+
+
 def test_few_numbers_give_the_direct_sum_to_1e_6(blob):
     sites, filled = blob
     bead, spread = 0.5, 0.12

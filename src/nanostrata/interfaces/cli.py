@@ -260,6 +260,9 @@ def shape(
     ] = None,
     spread: Annotated[float, typer.Option(metavar="REL", help="relative standard deviation of the size, 0.12")] = 0.0,
     spread_error: Annotated[float, typer.Option(metavar="REL", help="its own error, as a share of it")] = 0.065,
+    spread_shape: Annotated[
+        str, typer.Option(metavar="KIND", help="distribution of the sizes: gaussian or lognormal")
+    ] = "gaussian",
     runs: Annotated[int, typer.Option(help="runs on the data, in all; those done before are taken")] = 20,
     out: Annotated[Path | None, typer.Option(help="run folder; default CURVE with .shape")] = None,
     preset: Annotated[Preset, typer.Option(help="time against certainty")] = Preset.standard,
@@ -282,7 +285,7 @@ def shape(
     shape_curve(
         curve, as_json=as_json, q_unit=q_unit, spread=spread, spread_error=spread_error, runs=runs, out=out,
         preset=preset.value, bead_nm=bead, with_constant=not no_constant, relative_sigma=relative_sigma, seed=seed,
-        q_min=q_min, q_max=q_max, workers=workers, fresh=fresh,
+        q_min=q_min, q_max=q_max, workers=workers, fresh=fresh, spread_shape=spread_shape,
     )  # fmt: skip
 
 

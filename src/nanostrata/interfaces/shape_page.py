@@ -87,6 +87,7 @@ def _html(run: RunFolder, figures: Mapping[str, str], occupancy: FloatArray, vox
     subtitle = (
         f"{runs['kept']} of {runs['done']} runs kept, beads of {format_number(s['bead_nm'])} nm, "
         f"spread of sizes {format_number(100 * s['spread'])} %"
+        + (" (log-normal)" if s["spread"] and s.get("spread_shape") == "lognormal" else "")
     )
     body = f"""<div class="frame">
 <nav class="contents" aria-label="Contents"><ol>{contents}</ol></nav>

@@ -13,6 +13,7 @@ from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import Domain
 from nanostrata.domain.shape import BeadModel
 from nanostrata.errors import RecipeError
+from nanostrata.kernels.bead_field import SPREAD_SHAPES
 from nanostrata.models import shape_reading as reading
 from nanostrata.models.shape_check import like_measured, spheroid_intensity
 from nanostrata.pipeline.pool import Pool, make_pool
@@ -48,6 +49,7 @@ class ShapeRequest(Domain):
     seed : all random numbers come from it
     bead_nm : diameter of a bead; None chooses it
     with_constant : fit a flat background
+    spread_shape : distribution of the sizes, "gaussian" or "lognormal"
     """
 
     spread: float
@@ -57,6 +59,7 @@ class ShapeRequest(Domain):
     seed: int
     bead_nm: float | None = None
     with_constant: bool = True
+    spread_shape: str = "gaussian"
 
     @property
     def effort(self) -> ShapeEffort:
@@ -86,6 +89,7 @@ def shape_file(
     out: Path | None = None, preset: str = "standard", seed: int = 1, workers: int = 1, fresh: bool = False,
     bead_nm: float | None = None, with_constant: bool = True, relative_sigma: float | None = None,
     q_min: float | None = None, q_max: float | None = None, progress: Callable[[str], None] | None = None,
+    spread_shape: str = "gaussian",
 ) -> tuple[Path, dict[str, Any]]:  # fmt: skip
     """Ab initio shape of the particles behind one curve.
 
@@ -102,6 +106,7 @@ def shape_file(
     relative_sigma : error over intensity, for a file without errors
     q_min, q_max : range to use, 1/nm; None: as the data allow
     progress : told one line at a time
+    spread_shape : distribution of the sizes, "gaussian" or "lognormal"
 
     Returns
     -------
@@ -117,7 +122,7 @@ def shape_file(
     from nanostrata.io.curves import read_curve
     from nanostrata.pipeline.shape_write import write_shape
 
-    _check_request(spread, spread_error, runs, preset, workers, bead_nm)
+    _check_request(spread, spread_error, runs, preset, workers, bead_nm, spread_shape)
     tell = progress or (lambda _: None)
     window = None if q_min is None and q_max is None else (q_min or 0.0, q_max if q_max is not None else 1e6)
     curve = read_curve(path, q_unit=q_unit, relative_sigma=relative_sigma, q_range_inv_nm=window)
@@ -126,7 +131,7 @@ def shape_file(
         raise RecipeError(f"--out {folder}: is a file; give a folder, which is made when it is missing")
     request = ShapeRequest(
         spread=spread, spread_error=spread_error, runs=runs, preset=preset, seed=seed, bead_nm=bead_nm,
-        with_constant=with_constant,
+        with_constant=with_constant, spread_shape=spread_shape,
     )  # fmt: skip
     with make_pool(workers) as pool:
         outcome = find_shape(curve, request, folder, pool, fresh=fresh, progress=tell)
@@ -134,7 +139,13 @@ def shape_file(
 
 
 def _check_request(
-    spread: float, spread_error: float, runs: int, preset: str, workers: int, bead_nm: float | None
+    spread: float,
+    spread_error: float,
+    runs: int,
+    preset: str,
+    workers: int,
+    bead_nm: float | None,
+    spread_shape: str,
 ) -> None:
     problems = []
     if not 0.0 <= spread <= 0.35:
@@ -147,6 +158,8 @@ def _check_request(
         problems.append(f"--runs: expected 2 to 1000, got {runs}; an average needs at least 2")
     if preset not in EFFORTS:
         problems.append(f"--preset: expected {', '.join(EFFORTS)}, got {preset!r}")
+    if spread_shape not in SPREAD_SHAPES:
+        problems.append(f"--spread-shape: expected {' or '.join(SPREAD_SHAPES)}, got {spread_shape!r}")
     if workers < 1:
         problems.append(f"--workers {workers}: at least 1 is expected")
     if bead_nm is not None and not 0.05 <= bead_nm <= 100.0:
@@ -210,7 +223,7 @@ def _check_tasks(plan: ShapePlan, request: ShapeRequest, aspect: float, diameter
     """Balls, and spheroids as found, of the same volume, with the spread, the points and the errors of the data."""
     out = []
     for kind, shape in (("ball", 1.0), ("found", aspect)):
-        exact = spheroid_intensity(plan.q_inv_nm, diameter_nm, shape, plan.spread)
+        exact = spheroid_intensity(plan.q_inv_nm, diameter_nm, shape, plan.spread, plan.spread_shape)
         for i in range(request.number_of(request.effort.checks)):
             rng = random_numbers(request.seed, kind, i, purpose=1)
             intensity, _ = like_measured(exact, plan.intensity - plan.figures.constant, plan.sigma, rng)
@@ -249,7 +262,7 @@ class _Runner:
         self.folder, self.request, self.pool, self.fresh, self.progress = folder, request, pool, fresh, progress
         self.settings = {
             "curve": digest, "preset": request.preset, "seed": request.seed, "bead": request.bead_nm,
-            "constant": request.with_constant,
+            "constant": request.with_constant, "spread shape": request.spread_shape,
         }  # fmt: skip
 
     def plan(self, curve: ScatteringCurve, spread: float) -> ShapePlan:
@@ -258,7 +271,13 @@ class _Runner:
 
         def compute() -> ShapePlan:
             return plan_shape(
-                curve, spread=spread, effort=r.effort, seed=r.seed, bead_nm=r.bead_nm, with_constant=r.with_constant
+                curve,
+                spread=spread,
+                effort=r.effort,
+                seed=r.seed,
+                bead_nm=r.bead_nm,
+                with_constant=r.with_constant,
+                spread_shape=r.spread_shape,
             )
 
         return Store(self.folder, fresh=self.fresh).step(
