@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -84,6 +84,23 @@ class Ligand(Domain):
         mass = sum(n * atomic_mass(e) for e, n in counts.items())
         electrons = sum(n * (atomic_number(e) + factors.anomalous(e, energy_kev)) for e, n in counts.items())
         return complex(self.density_g_cm3 * AVOGADRO / (mass * _CM3_IN_NM3) * electrons)
+
+    def thicker(self) -> Ligand | None:
+        """Return the ligand with one standard deviation more of thickness; None where the thickness is held."""
+        return (
+            replace(self, thickness_nm=self.thickness_nm + self.thickness_sd_nm) if self.thickness_sd_nm > 0 else None
+        )
+
+    def denser(self) -> Ligand | None:
+        """Return the ligand with one standard deviation more of density; None where the density is held."""
+        return self.scaled(1.0 + self.density_sd) if self.density_sd > 0 else None
+
+    def scaled(self, factor: float) -> Ligand:
+        """Return the ligand with this multiple of its density."""
+        if self.electron_density_e_nm3 is not None:
+            return replace(self, electron_density_e_nm3=factor * self.electron_density_e_nm3)
+        assert self.density_g_cm3 is not None
+        return replace(self, density_g_cm3=factor * self.density_g_cm3)
 
     def at_points(self, curves: Sequence[ScatteringCurve], factors: FactorTable) -> ComplexArray:
         """Complex electron density at every data point, (p,)."""

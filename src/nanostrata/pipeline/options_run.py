@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from nanostrata.domain.fit import ProfileFit
 from nanostrata.pipeline.recipe import Recipe
 
 if TYPE_CHECKING:
+    from nanostrata.models.build_posterior import PriorKnowledge
     from nanostrata.models.particle_options import CompositionSpread, Ligand
 
 RETURNED_PRIOR = 0.8
@@ -73,6 +75,21 @@ def spread_draws(recipe: Recipe, fit: ProfileFit) -> np.ndarray:
 
     model = spread(recipe) or CompositionSpread(width=0.0)
     return np.array([model.at(float(a))[0] for a in _amplitude(fit, SPREAD)])
+
+
+def after_fit(known: PriorKnowledge, recipe: Recipe, fit: ProfileFit) -> PriorKnowledge:
+    """Return what is known with the ligand as the fit left it, for what is compared with the curves later."""
+    stated = known.contrast_errors.ligand
+    if stated is None:
+        return known
+    thickness, relative = thickness_draws(recipe, fit), density_draws(recipe, fit)
+    # a fit that leaves hardly any ligand still leaves one that can be drawn
+    mean = max(float(thickness.mean()), 0.05)
+    fitted = replace(
+        stated.scaled(float(relative.mean())), thickness_nm=mean, thickness_sd_nm=min(float(thickness.std(ddof=1)), mean / 3.0),
+        density_sd=float(relative.std(ddof=1) / relative.mean()),
+    )  # fmt: skip
+    return replace(known, contrast_errors=replace(known.contrast_errors, ligand=fitted))
 
 
 def options_summary(recipe: Recipe, fit: ProfileFit) -> dict[str, Any]:

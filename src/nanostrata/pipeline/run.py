@@ -183,6 +183,8 @@ def reconstruct(
     if last >= STAGES.index("verify") and ensemble is not None and solid is not None and sizes is not None:
         progress("holding the atoms against every measurement")
         factors, known = gather.factor_tables(recipe)[0], prior_knowledge(recipe, inputs, sizes)
+        if fit is not None:
+            known = options_run.after_fit(known, recipe, fit)
         verification = step(
             "verify", lambda: atoms_run.verify_atoms(recipe, inputs, solid, factors, known, ensemble, waxs)
         )

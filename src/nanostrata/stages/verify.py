@@ -16,6 +16,8 @@ from nanostrata.kernels.predictive import Predictive, predictive_chi2
 from nanostrata.models.atom_cloud import particle_intensities
 from nanostrata.models.build_posterior import PriorKnowledge, nuisance_templates
 from nanostrata.models.density import SolidSolution
+from nanostrata.models.ligand_curve import ligand_excess
+from nanostrata.models.particle_options import Ligand
 from nanostrata.models.posterior import shape_modes
 from nanostrata.models.shell_curve import spheroid_curve
 from nanostrata.models.smearing import smearing_points
@@ -43,11 +45,13 @@ class Prediction:
     mean : (n,) electrons squared, all curves one after the other
     patterns : (n, m) error patterns of the mean, one for each particle; their squares add up to its variance
     laue : (n_curve,) Laue scattering of the mean composition, electrons squared
+    ligand : (n, k) change of the mean by one standard deviation of thickness and density of the ligand shell
     """
 
     mean: FloatArray
     patterns: FloatArray
     laue: FloatArray
+    ligand: FloatArray
 
 
 def verify(
@@ -115,8 +119,9 @@ def verify(
         found.append(_curves("asaxs", ensemble, solid, factors, known, curves, smearing, b_factor_nm2, notes))
     if saxs is not None:
         alone = PriorKnowledge(
-            sizes=known.sizes, scale_uncertainty=0.0, background=known.background, shape_error=known.shape_error
-        )
+            sizes=known.sizes, scale_uncertainty=0.0, background=known.background, shape_error=known.shape_error,
+            contrast_errors=known.contrast_errors,
+        )  # fmt: skip
         found.append(_curves("saxs", ensemble, solid, factors, alone, [saxs], smearing, b_factor_nm2, notes))
     if sizes is not None:
         found.append(_tem(ensemble, sizes))
@@ -135,12 +140,15 @@ def predict(
     *,
     smearing: str | float = "none",
     b_factor_nm2: float = 0.0,
+    ligand: Ligand | None = None,
 ) -> Prediction:
     r"""Curves of the ensemble at the measured points, and the error that so few particles make.
 
     The intensity of particle p is compared with the shell model of its own size and the ensemble's mean composition and
     aspect ratio, :math:`\delta = I_p / I_p^{shell} - 1`. What all particles share (the surface of cut crystals) is part of
     the prediction; how they differ is its error, :math:`e_p = w_p I_p^{shell} (\delta_p - \bar\delta) \sqrt{n/(n-1)}`.
+
+    Atoms carry no ligand: what it adds to the curve of each particle is that of the shell model.
     """
     points = [smearing_points(c, smearing) for c in curves]
     wanted = [c.q_inv_nm if p is None else p[0].ravel() for c, p in zip(curves, points, strict=True)]
@@ -157,6 +165,10 @@ def predict(
             shells[here, k] = spheroid_curve(
                 dense, solid, factors, e, diameter_nm=float(d), aspect_ratio=ensemble.aspect_mean, shell_fraction=x
             )
+    changes: list[FloatArray] = []
+    if ligand is not None:
+        extra, changes = _ligand(ensemble, solid, factors, energies, dense, x, ligand)
+        atoms, shells = atoms + extra, shells + extra
     rows_atoms, rows_shells = [], []
     for c, p in zip(curves, points, strict=True):
         k = energies.index(float(c.energy_kev or 0.0))
@@ -171,7 +183,43 @@ def predict(
     per_volume = [
         float(solid.laue_per_site(x, factors, float(c.energy_kev or 0.0)).mean() / solid.site_volume_nm3(x).mean()) for c in curves
     ]  # fmt: skip
-    return Prediction(mean=(w * own).sum(axis=0), patterns=patterns.T, laue=mean_volume * np.array(per_volume))
+    moved = [
+        np.concatenate([
+            _at(dense, change[None, energies.index(float(c.energy_kev or 0.0))], c.q_inv_nm, p)[0]
+            for c, p in zip(curves, points, strict=True)
+        ])
+        for change in changes
+    ]  # fmt: skip
+    return Prediction(
+        mean=(w * own).sum(axis=0), patterns=patterns.T, laue=mean_volume * np.array(per_volume),
+        ligand=np.stack(moved, axis=1) if moved else np.zeros((own.shape[1], 0)),
+    )  # fmt: skip
+
+
+def _ligand(
+    ensemble: AtomEnsemble, solid: SolidSolution, factors: FactorTable, energies: Sequence[float], q: FloatArray, x: FloatArray,
+    ligand: Ligand,
+) -> tuple[FloatArray, list[FloatArray]]:  # fmt: skip
+    """What the ligand adds to each particle (n, n_energy, n_q), and the change of its mean by one standard deviation."""
+
+    def added(one: Ligand) -> FloatArray:
+        out = np.empty((len(ensemble), len(energies), len(q)))
+        for d in np.unique(ensemble.diameter_nm):
+            here = ensemble.diameter_nm == d
+            for k, e in enumerate(energies):
+                out[here, k] = ligand_excess(
+                    q, solid, factors, e, one, diameter_nm=float(d), aspect_ratio=ensemble.aspect_mean, shell_fraction=x
+                )
+        return out
+
+    extra = added(ligand)
+    mean = np.tensordot(ensemble.weights, extra, axes=1)
+    changes = [
+        np.tensordot(ensemble.weights, added(one), axes=1) - mean
+        for one in (ligand.thicker(), ligand.denser())
+        if one is not None
+    ]
+    return extra, changes
 
 
 def _at(
@@ -194,7 +242,15 @@ def _curves(
 ) -> DataSet:  # fmt: skip
     from scipy.stats import chi2 as law
 
-    p = predict(ensemble, solid, factors, curves, smearing=smearing, b_factor_nm2=b_factor_nm2)
+    p = predict(
+        ensemble,
+        solid,
+        factors,
+        curves,
+        smearing=smearing,
+        b_factor_nm2=b_factor_nm2,
+        ligand=known.contrast_errors.ligand,
+    )
     index = np.repeat(np.arange(len(curves)), [len(c) for c in curves])
     data = np.concatenate([c.intensity for c in curves])
     sigma = np.concatenate([c.sigma for c in curves])
@@ -265,6 +321,7 @@ def _corrections(
             out.append((f"{t.name.rsplit('_', 1)[0]} of {c.label}", t.sd * values))
     for j, mode in enumerate(shape_modes(q, FORM_DEGREE if known.shape_error > 0 else 0).T):
         out.append((f"shape error {j + 1}", FORM_ERROR * form * mode))
+    out += [(f"ligand {j + 1}", scale * change) for j, change in enumerate(p.ligand.T)]
     out += [(f"particle {j + 1}", scale * pattern) for j, pattern in enumerate(p.patterns.T)]
     if not out:
         out.append(("none", np.zeros(len(form))))
