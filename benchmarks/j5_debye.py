@@ -150,7 +150,8 @@ def main() -> None:
         )
         if calculator is None or diameter > 12:
             continue
-        for double in (False, True) if diameter < 12 else (False,):
+        best = np.inf
+        for double in (False, True):
             _, run = peer(symbols, points, double)
             theirs, spent = clocked(run, 3 if diameter < 8 else 1)
             reference = got[where] if exact is None else exact
@@ -165,10 +166,14 @@ def main() -> None:
                     f"{spent / own:.0f}",
                 ]
             )
-            if goal is not None and not double:
-                ratios.append(c.verdict(label, spent / own, goal))
+            if wrong < c.GOAL_ERROR:
+                best = min(best, spent)
+        if goal is not None:
+            ratios.append(c.verdict(label, best / own if np.isfinite(best) else np.nan, goal))
     c.print_table(["job", "tool", "cpu s", "max rel error", "peak MB (before)", "time / ours"], rows)
-    print("\nerrors at 12 nm are against ours; at 20 nm no independent answer is computed here\n")
+    print(
+        "\nerrors at 12 nm are against ours; at 20 nm no independent answer is computed. Ratios: to the fastest run of the peer\nwith an error below 1e-4.\n"
+    )
     for line in ratios:
         print(line)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nanostrata.domain import AtomicModel, FloatArray
+from nanostrata.domain.base import IntArray
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.multishell import sphere_phi
 from nanostrata.models.atom_columns import species_of
@@ -15,8 +16,9 @@ from nanostrata.models.atom_columns import species_of
 _MU_NODES = 48
 _MAX_ORDER = 40
 _SMALL_COEFFICIENT = 1e-7
-_BIN_TIMES_Q = 8e-3
-"""Width of the radial bins times q: one radius per atom, linear shares to two bins, error below 1e-6."""
+_BIN_TIMES_Q = 1.0
+_NODES = 8
+"""Width of the radial bins times q, and Chebyshev points in each: as in the pair sums, an atom is right to 1e-9."""
 
 
 def body_terms(
@@ -38,13 +40,18 @@ def body_terms(
         coefficients.append(_even_coefficients(body, polynomials, w))
         squared[i] = 0.5 * (body**2) @ w
     step = _BIN_TIMES_Q / max(float(q.max()), 1.0)
-    n_bins = max(int(float(np.sqrt((m.positions_nm**2).sum(axis=1)).max()) / step) for m in models) + 3
+    n_bins = max(int(float(np.sqrt((m.positions_nm**2).sum(axis=1)).max()) / step) for m in models) + 1
+    places = [_radial_places(m, elements, step, n_bins) for m in models]
     cross = np.zeros((len(models), len(elements), len(q)))
     for k in range(max(len(c) for c in coefficients)):
         radial = _signed_bessel(2 * k, q, step, n_bins)
         for i, c in enumerate(coefficients):
             if k < len(c):
-                cross[i] += c[k] * (_angular_histogram(models[i], elements, 2 * k, step, n_bins) @ radial)
+                index, weight, cos = places[i]
+                p = np.asarray(eval_legendre(2 * k, cos))
+                size = len(elements) * n_bins * _NODES
+                sums = np.bincount(index.ravel(), (weight * p[:, None]).ravel(), minlength=size)
+                cross[i] += c[k] * (sums.reshape(len(elements), -1) @ radial)
     return squared, cross
 
 
@@ -72,40 +79,31 @@ def _even_coefficients(body: FloatArray, polynomials: Sequence[FloatArray], w: F
     return found
 
 
+def _points() -> FloatArray:
+    return np.asarray(0.5 * np.cos((2 * np.arange(_NODES) + 1) * math.pi / (2 * _NODES)))
+
+
 def _signed_bessel(order: int, q: FloatArray, step: float, n_bins: int) -> FloatArray:
-    """i^l j_l(q r) on the radial grid, l even: (n_bins, n_q)."""
+    """i^l j_l(q r) at the points of all bins, l even: (n_bins * _NODES, n_q)."""
     from scipy.special import spherical_jn
 
     sign = 1.0 if order % 4 == 0 else -1.0
-    return np.asarray(sign * spherical_jn(order, step * np.arange(n_bins)[:, None] * q[None, :]))
+    r = ((np.arange(n_bins)[:, None] + 0.5 + _points()) * step).ravel()
+    return np.asarray(sign * spherical_jn(order, r[:, None] * q[None, :]))
 
 
-def _angular_histogram(
-    model: AtomicModel, elements: tuple[str, ...], order: int, step: float, n_bins: int
-) -> FloatArray:
-    """Sum of P_l(cos theta) of each element's atoms by distance from the centre, linear binning: (n_e, n_bins)."""
-    from scipy.special import eval_legendre
-
-    r = np.sqrt((model.positions_nm**2).sum(axis=1))
-    cos = np.divide(model.positions_nm[:, 2], r, out=np.zeros(len(r)), where=r > 0)
-    p = np.asarray(eval_legendre(order, cos))
-    t = r / step
-    n = t.astype(np.int64)
+def _radial_places(
+    model: AtomicModel, elements: tuple[str, ...], step: float, n_bins: int
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Where each atom counts (m, _NODES) among (element, bin, point), with what weight (m, _NODES), and its cos(theta)."""
     species = species_of(model, elements)
-    out = np.empty((len(elements), n_bins))
-    for row in range(len(elements)):
-        here = species == row
-        high = t[here] - n[here]
-        out[row] = np.bincount(n[here], p[here] * (1.0 - high), minlength=n_bins)
-        out[row] += np.bincount(n[here] + 1, p[here] * high, minlength=n_bins)
-    return _sharpened(out.T).T
-
-
-def _sharpened(histogram: FloatArray) -> FloatArray:
-    r"""Undo the mean error of linear binning, :math:`w^2 g''/12`, by the second difference of the histogram."""
-    out = histogram * (7.0 / 6.0)
-    out[1:] -= histogram[:-1] / 12.0
-    out[:-1] -= histogram[1:] / 12.0
-    # bin -1 would mirror bin 1 for an even function of the distance
-    out[1] -= histogram[0] / 12.0
-    return out
+    filled = species >= 0
+    points = model.positions_nm[filled]
+    r = np.sqrt((points**2).sum(axis=1))
+    cos = np.divide(points[:, 2], r, out=np.zeros(len(r)), where=r > 0)
+    t = r / step
+    n = np.minimum(t.astype(np.int64), n_bins - 1)
+    powers = np.vander(t - (n + 0.5), _NODES, increasing=True)
+    weight = powers @ np.linalg.inv(np.vander(_points(), _NODES, increasing=True))
+    first = (species[filled] * n_bins + n) * _NODES
+    return first[:, None] + np.arange(_NODES), weight, cos
