@@ -1,4 +1,4 @@
-"""Measurements of particles of explicit atoms, drawn one by one: no shell model is used anywhere here."""
+"""Measurements of particles of explicit atoms, drawn one by one: no shell model is used here, but for a ligand shell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from nanostrata.domain.origin import Origin
 from nanostrata.errors import PhysicsError
 from nanostrata.models.atom_cloud import PairSums, pair_sums
 from nanostrata.models.lattice_particle import build_particle
-from nanostrata.simulate.truth import ShiftedProfile, Truth
+from nanostrata.models.ligand_curve import ligand_excess
+from nanostrata.models.particle_options import Ligand
+from nanostrata.simulate.truth import ShiftedProfile, Truth, shell_means
 
 if TYPE_CHECKING:
     from nanostrata.models.density import SolidSolution
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _INV_CM_PER_INV_NM = 1e7
 _SMALLEST = 0.4
+_LIGAND_SHELLS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,7 +118,8 @@ def simulate(
     -----
     Diameters of the scattering ensemble are stratified (one per quantile slice), because a sample holds 10^12 particles
     and a few hundred independent draws would not show its tails; aspect ratios and profiles are independent draws. The
-    particles of the micrograph are other, independent draws of the same distribution, lying flat.
+    particles of the micrograph are other, independent draws of the same distribution, lying flat. A ligand shell is a
+    homogeneous body; its interference with the atoms is that with the particle's own shells (smooth, not atomic).
     """
     streams = np.random.SeedSequence(seed).spawn(6)
     draws = draw_particles(truth, truth.particles, np.random.default_rng(streams[0]), stratified=True)
@@ -127,7 +131,17 @@ def simulate(
     density = truth.volume_fraction / volume
     unit = _INV_CM_PER_INV_NM * density * R_E_NM**2
     medium = solid.medium.electron_density_e_nm3
-    clean = [unit * sums.intensity(factors, e, medium, truth.b_factor_nm2) for e in energies_kev]
+    every_q = np.concatenate([q, q_saxs])
+
+    def small_angle(energy_kev: float) -> FloatArray:
+        seen = sums.intensity(factors, energy_kev, medium, truth.b_factor_nm2)
+        return unit * (
+            seen
+            if truth.ligand_thickness_nm == 0.0
+            else seen + _ligand(truth, atoms, draws, solid, factors, energy_kev, every_q)
+        )
+
+    clean = [small_angle(e) for e in energies_kev]
     level = float(clean[0][0])
     rng = np.random.default_rng(streams[2])
     scales = 1.0 + truth.scale_error * rng.standard_normal(len(clean))
@@ -140,7 +154,7 @@ def simulate(
     )
     saxs = waxs = None
     if saxs_energy_kev is not None:
-        pure = unit * sums.intensity(factors, saxs_energy_kev, medium, truth.b_factor_nm2)[len(q) :]
+        pure = small_angle(saxs_energy_kev)[len(q) :]
         saxs = _measure(q_saxs, pure + level * truth.background, saxs_energy_kev, truth, noise, "saxs")
     if waxs_energy_kev is not None:
         waxs = _wide_angle(truth, atoms, factors, waxs_energy_kev, unit, noise)
@@ -215,6 +229,22 @@ def build_ensemble(
             )
         )
     return tuple(built)
+
+
+def _ligand(
+    truth: Truth, atoms: Sequence[AtomicModel], draws: Sequence[Draw], solid: SolidSolution, factors: FactorTable, energy_kev: float,
+    q: FloatArray,
+) -> FloatArray:  # fmt: skip
+    """What the ligand shells add per particle, (n_q,) electrons squared; inside, each is taken as a body of ten shells."""
+    ligand = Ligand(thickness_nm=truth.ligand_thickness_nm, electron_density_e_nm3=truth.ligand_electron_density_e_nm3)
+    total = np.zeros(len(q))
+    for model, draw in zip(atoms, draws, strict=True):
+        total += ligand_excess(
+            q, solid, factors, energy_kev, ligand, diameter_nm=float(model.info["diameter_nm"]),
+            aspect_ratio=draw.aspect_ratio,
+            shell_fraction=shell_means(truth.profile.of_particle(0.5 * draw.diameter_nm, draw.logit_shift), _LIGAND_SHELLS),
+        )  # fmt: skip
+    return total / len(atoms)
 
 
 def mean_counts(atoms: Sequence[AtomicModel]) -> dict[str, float]:

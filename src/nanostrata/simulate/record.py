@@ -67,6 +67,7 @@ def truth_record(campaign: Campaign, shells: int) -> dict[str, Any]:
         "background_inv_cm": [float(f"{v:.6g}") for v in campaign.backgrounds],
         "number_density_inv_nm3": float(f"{campaign.number_density_inv_nm3:.8g}"),
         "energies_kev": [c.energy_kev for c in campaign.asaxs],
+        **_ligand(campaign),
         "displaced_medium": campaign.truth.displaced_medium,
         "lattice": campaign.truth.lattice,
         "nominal": {
@@ -95,6 +96,15 @@ def truth_record(campaign: Campaign, shells: int) -> dict[str, Any]:
             }
             for k, m in enumerate(atoms)
         ],
+    }
+
+
+def _ligand(campaign: Campaign) -> dict[str, Any]:
+    t = campaign.truth
+    if t.ligand_thickness_nm == 0.0:
+        return {}
+    return {
+        "ligand": {"thickness_nm": t.ligand_thickness_nm, "electron_density_e_nm3": t.ligand_electron_density_e_nm3}
     }
 
 

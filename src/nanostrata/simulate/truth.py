@@ -196,6 +196,8 @@ class Truth(Domain):
     background : constant under every curve, as a fraction of the first curve's intensity at its smallest q
     fluorescence : further constant, same unit, where the absorption by elements whose K edge lies below is largest; at
         other energies in proportion to that absorption
+    ligand_thickness_nm, ligand_electron_density_e_nm3 : shell of constant thickness round every particle, seen by the small-angle
+        curves; thickness 0 = none
     volume_fraction : of particles in the sample; sets the absolute scale, 1/cm
     b_factor_nm2 : Debye-Waller factor B, nm^2
     displaced_medium : "body" or "sites"
@@ -223,6 +225,8 @@ class Truth(Domain):
     scale_error: float = 0.015
     background: float = 3e-5
     fluorescence: float = 6e-5
+    ligand_thickness_nm: float = 0.0
+    ligand_electron_density_e_nm3: float = 0.0
     volume_fraction: float = 1e-3
     b_factor_nm2: float = 0.008
     displaced_medium: Literal["body", "sites"] = "body"
@@ -266,6 +270,13 @@ def _number_problems(t: Truth) -> list[str]:
     between("scale_error", 0.0, 0.3)
     between("background", 0.0, 1.0)
     between("fluorescence", 0.0, 1.0)
+    between("ligand_thickness_nm", 0.0, 10.0)
+    between("ligand_electron_density_e_nm3", 0.0, 10000.0)
+    if (t.ligand_thickness_nm > 0.0) != (t.ligand_electron_density_e_nm3 > 0.0):
+        found.append(
+            "truth.ligand_thickness_nm, truth.ligand_electron_density_e_nm3: a ligand shell needs both above 0, got "
+            f"{t.ligand_thickness_nm:g} nm and {t.ligand_electron_density_e_nm3:g} e/nm^3; give both or none"
+        )
     between("volume_fraction", 1e-8, 0.5)
     between("b_factor_nm2", 0.0, 0.2, "1 angstrom^2 is 0.01 nm^2")
     between("saxs_points", 5, 5000)
