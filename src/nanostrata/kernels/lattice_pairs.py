@@ -124,7 +124,7 @@ def _waves(
 
     found = {}
     for layer, where in layers.items():
-        occupied = np.zeros(shape, dtype=precision)
+        occupied: Any = np.zeros(shape, dtype=precision)
         occupied[tuple(sites.index[where].T)] = 1.0
         found[layer] = rfftn(occupied)
     return found
