@@ -13,6 +13,7 @@ from nanostrata.constants import AVOGADRO
 from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import ComplexArray, Domain, FloatArray, check_range
 from nanostrata.errors import RecipeError
+from nanostrata.kernels.composition_spread import shifted_compositions
 from nanostrata.tables.elements import atomic_mass, atomic_number
 from nanostrata.tables.factors import FactorTable
 from nanostrata.tables.formulas import parse_formula
@@ -145,8 +146,7 @@ def spread_compositions(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     r"""Compositions of the particles of an ensemble whose mean is x in every shell.
 
-    The b_k are those for which the mean over t is :math:`x_k` (a few Newton steps); derivatives follow from the implicit
-    function theorem.
+    The b_k are those for which the mean over t is :math:`x_k`.
 
     Parameters
     ----------
@@ -159,20 +159,8 @@ def spread_compositions(
     weights (count,), compositions (count, n_shell), and their derivatives by x_k and by s
     """
     t, w = _hermite(count)
-    mean = np.clip(x, _NEAREST, 1.0 - _NEAREST)
-    shift = 4.0 * spread * t[:, None]
-    b = np.log(mean / (1.0 - mean))
-    for _ in range(30):
-        own = 1.0 / (1.0 + np.exp(-(b + shift)))
-        slope = own * (1.0 - own)
-        by_b = w @ slope
-        step = (w @ own - mean) / by_b
-        # Newton on the logarithm of the odds is well behaved here: both tails are exponential
-        b = b - np.clip(step, -1.0, 1.0)
-        if np.max(np.abs(step)) < 1e-13 * max(1.0, float(np.max(np.abs(b)))):
-            break
-    own = 1.0 / (1.0 + np.exp(-(b + shift)))
-    slope = own * (1.0 - own)
-    by_b = w @ slope
-    by_s = 4.0 * slope * (t[:, None] - (w @ (slope * t[:, None])) / by_b)
-    return w, own, slope / by_b, by_s
+    mean = np.clip(np.asarray(x, dtype=np.float64), _NEAREST, 1.0 - _NEAREST)
+    own, by_x = np.empty((count, len(mean))), np.empty((count, len(mean)))
+    by_s = np.repeat(4.0 * t[:, None], len(mean), axis=1)
+    shifted_compositions(mean, 4.0 * spread * t, w, own, by_x, by_s)
+    return w, own, by_x, by_s
