@@ -10,7 +10,7 @@ from nanostrata.domain.base import Domain, FloatArray, freeze, frozen_array
 from nanostrata.domain.origin import Origin
 from nanostrata.errors import PhysicsError
 
-__all__ = ["AxisCandidate", "LongAxis", "WaxsFit"]
+__all__ = ["AxisCandidate", "LongAxis", "VegardReading", "WaxsFit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,6 +41,7 @@ class WaxsFit(Domain):
     shape, positions : as asked for
     converged, notes, warnings : ``warnings`` are (code, sentence)
     long_axis : what the pattern says about elongation; None where that was not asked, ``axis_note`` says why
+    vegard : composition read from the lattice constants, where there are two end members of this structure
     """
 
     structure: str
@@ -76,6 +77,7 @@ class WaxsFit(Domain):
     origin: Origin
     long_axis: LongAxis | None = None
     axis_note: str = ""
+    vegard: VegardReading | None = None
 
     def __post_init__(self) -> None:
         n = len(self.hkl)
@@ -157,3 +159,29 @@ class LongAxis(Domain):
     chi2_per_point: float
     spread: float
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VegardReading(Domain):
+    """Share of shell material by Vegard's rule, from the lattice constants of the peaks.
+
+    Attributes
+    ----------
+    names : of the constants
+    fraction : (n_draws, n_constants) from each measured constant; may lie outside 0 to 1
+    mean_fraction : of the profile's fit per shared site, or None
+    predicted : (n_constants,) what the peaks of the profile's own particle give when they are read in the same way, or None
+    ends_nm : (2, n_constants) constants of the end members
+    """
+
+    names: tuple[str, ...]
+    fraction: FloatArray
+    mean_fraction: float | None
+    predicted: FloatArray | None
+    ends_nm: FloatArray
+
+    def __post_init__(self) -> None:
+        freeze(self, "fraction", frozen_array("fraction", self.fraction, ndim=2))
+        freeze(self, "ends_nm", frozen_array("ends_nm", self.ends_nm, ndim=2, length=2))
+        if self.predicted is not None:
+            freeze(self, "predicted", frozen_array("predicted", self.predicted, length=len(self.names)))

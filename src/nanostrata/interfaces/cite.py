@@ -35,6 +35,8 @@ def references_used(summary: Mapping[str, Any]) -> tuple[str, ...]:
     if summary.get("simulated") or "verification" in summary:
         used.add("waasmaier1995")
     used |= _atom_references(summary)
+    if isinstance(summary.get("waxs"), Mapping):
+        used.add("golub1973")
     if mismatch_stated(summary) or linear_lattices(summary):
         used |= {"vegard1921", "denton1991"}
     if any(name.endswith((".xml", ".h5", ".hdf5", ".nxs", ".hdf")) for name in _input_names(summary)):

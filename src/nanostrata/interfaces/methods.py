@@ -15,6 +15,7 @@ from nanostrata.interfaces.cite import (
 )
 from nanostrata.interfaces.formatting import as_float, format_number, format_quantity, join_words, shell_quantities
 from nanostrata.interfaces.methods_atoms import atoms_words, diffusion_words, mismatch_words
+from nanostrata.interfaces.methods_waxs import waxs_words
 from nanostrata.interfaces.methods_writer import Writer
 
 __all__ = ["MethodsText", "methods_parts", "methods_text", "reference_text"]
@@ -56,6 +57,7 @@ def methods_parts(summary: Mapping[str, Any]) -> MethodsText:
         _model(writer),
         _fit(writer),
         _results(writer),
+        waxs_words(writer),
         atoms_words(writer),
         [*diffusion_words(writer), *mismatch_words(writer)],
         _software(writer),
@@ -102,7 +104,8 @@ def _data(w: Writer) -> list[str]:
 
 def _constraints(w: Writer) -> list[str]:
     sentences = []
-    if isinstance(w.first("tem", "recipe.tem"), Mapping):
+    fitted = bool(w.first("asaxs.per_energy", "contrasts.per_curve")) or not isinstance(w.get("waxs"), Mapping)
+    if isinstance(w.first("tem", "recipe.tem"), Mapping) and fitted:
         error, count = as_float(w.get("recipe.tem.reading_error_nm")), as_float(w.get("tem.particles"))
         known = [f"{count:.0f} particles"] if count > 0 else []
         known += [f"reading error {error:g} nm"] if error > 0 else []
@@ -135,6 +138,8 @@ def _medium(medium: Any) -> str:
 
 
 def _model(w: Writer) -> list[str]:
+    if isinstance(w.get("waxs"), Mapping) and not w.first("asaxs.per_energy", "contrasts.per_curve"):
+        return []  # peaks alone: there is no model of the particle
     kind = str(w.first("profile.family", "recipe.particle.profile") or ("shells" if w.get("profile") else ""))
     shells = shell_quantities(w.get("profile.shell_fraction"))
     number = _count(len(shells)) if shells else w.get("recipe.particle.shells", "")

@@ -109,9 +109,17 @@ def project_text(folder: Path, source: Path | None, proposals: Sequence[Proposal
     lines.append("]")
     for role in ("saxs", "tem", "edx"):
         lines += _table_lines(role, [p for p in proposals if p.role == role], folder, source)
-    rest = [p for p in proposals if p.role in ("waxs", "background", "cif")]
+    waxs = [p for p in proposals if p.role == "waxs"]
+    if waxs:
+        lines += [
+            "", "[waxs]", f'file = "{_quoted(_path(waxs[0].file, folder, source))}"',
+            'axis = "q_inv_nm"              # TO FILL: "two_theta_deg", "q_inv_nm" or "q_inv_angstrom"',
+            "# energy_kev = 16.0              # TO FILL: needed for two theta",
+            "# instrument_sigma_inv_nm = 0.26 # width of the instrument; without it sizes are lower bounds",
+        ]  # fmt: skip
+    rest = [p for p in proposals if p.role in ("background", "cif") or p in waxs[1:]]
     if rest:
-        lines += ["", "# Not used here; waxs is not built yet, backgrounds go to background_files of a curve:"]
+        lines += ["", "# Not used here; backgrounds go to background_files of a curve:"]
         lines += [f"#   {p.role}: {_path(p.file, folder, source)}" for p in rest]
     return "\n".join(lines) + "\n" + _GROWTH
 

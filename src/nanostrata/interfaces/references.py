@@ -87,6 +87,16 @@ _ALL = (
         "10.1038/s41598-017-11996-2",
     ),
     _article(
+        "golub1973",
+        "Golub, G. H. and Pereyra, V.",
+        "The Differentiation of Pseudo-Inverses and Nonlinear Least Squares Problems Whose Variables Separate",
+        "SIAM Journal on Numerical Analysis",
+        "10",
+        "413--432",
+        "1973",
+        "10.1137/0710036",
+    ),
+    _article(
         "chantler1995",
         "Chantler, C. T.",
         "Theoretical Form Factor, Attenuation, and Scattering Tabulation for Z=1-92 from E=1-10 eV to E=0.4-1.0 MeV",

@@ -38,6 +38,7 @@ def waxs_html(run: RunFolder, figures: Mapping[str, str]) -> str:
         words
         + figure_html(run, figures, "waxs", caption)
         + _peaks(found)
+        + _vegard(found)
         + _axis(found)
         + numbers_html(run, ("waxs_peaks", "waxs_pattern", "waxs_long_axis", "waxs_predicted_sizes"))
     )
@@ -58,12 +59,10 @@ def _peaks(found: Mapping[str, object]) -> str:
         rows.append(
             [
                 name,
-                format_quantity(p.get("q_inv_nm")),
-                format_quantity(p.get("fwhm_observed_inv_nm")) if own else "as its neighbour",
-                format_quantity(p.get("fwhm_inv_nm")) if own else "–",
-                (format_quantity(size) if isinstance(size, Mapping) else f"above {format_number(bound, 1)}")
-                if own
-                else "–",
+                _short(p.get("q_inv_nm")),
+                _short(p.get("fwhm_observed_inv_nm")) if own else "as its neighbour",
+                _short(p.get("fwhm_inv_nm")) if own else "–",
+                (_short(size) if isinstance(size, Mapping) else f"above {format_number(bound, 1)}") if own else "–",
                 format_number(as_float(p.get("height_over_calculated")), 2),
             ]
         )
@@ -80,6 +79,52 @@ def _peaks(found: Mapping[str, object]) -> str:
         )
         text = f"<p>Overlapping peaks share their widths' errors; correlations: {said}.</p>"
     return html_table(headers, rows, caption="Peaks", numeric=(1, 2, 3, 4, 5)) + text
+
+
+def _short(quantity: object) -> str:
+    """Value and standard deviation alone."""
+    if not isinstance(quantity, Mapping):
+        return "–"
+    return format_quantity({"value": quantity.get("value"), "sigma": quantity.get("sigma")})
+
+
+def _below(quantity: object, unit: str = "") -> str:
+    """Quantity that cannot be negative: an upper bound where it is not two standard deviations above 0."""
+    if not isinstance(quantity, Mapping):
+        return "–"
+    value, sigma = as_float(quantity.get("value")), as_float(quantity.get("sigma"))
+    if value > 2.0 * sigma:
+        return _short(quantity) + (f" {unit}" if unit else "")
+    return f"below {format_number(value + 2.0 * sigma, digits=2)}{f' {unit}' if unit else ''}"
+
+
+def _vegard(found: Mapping[str, object]) -> str:
+    v = found.get("vegard")
+    if not isinstance(v, Mapping):
+        return ""
+    rows = [
+        [
+            f"<i>{n}</i>", _short(v[f"shell_fraction_from_{n}"]),
+            format_number(as_float(v.get(f"predicted_from_{n}")), 2) if f"predicted_from_{n}" in v else "–",
+            f"{format_number(as_float(v.get(f'{n}_excess_percent')), 2)} %" if f"{n}_excess_percent" in v else "–",
+        ]
+        for n in "abc"
+        if f"shell_fraction_from_{n}" in v
+    ]  # fmt: skip
+    mean = as_float(v.get("mean_shell_fraction"))
+    text = (
+        "<h3>Composition from the lattice constants</h3><p>By Vegard's rule a lattice constant is a composition. In a graded particle "
+        "the lattice constant of a peak is not that of the mean composition, so the peaks of the fitted profile's own particle were "
+        "computed atom by atom and read in the same way."
+    )
+    text += f" Mean x of the profile: {format_number(mean, 3)}.</p>" if mean == mean else "</p>"
+    headers = [
+        "constant",
+        "x read from the peaks",
+        "x read from the profile's particle",
+        "its constant over that of the mean x",
+    ]
+    return text + html_table(headers, rows, numeric=(1, 2, 3))
 
 
 def _axis(found: Mapping[str, object]) -> str:
@@ -100,10 +145,10 @@ def _axis(found: Mapping[str, object]) -> str:
         f"<p>{badge(str(axis.get('verdict')))} Whole patterns of round, long and flat particles, each with stacking faults and a spread "
         f"of the lattice constant, were held against the data. Mean diameter {format_quantity(axis.get('diameter_nm'), 'nm')}, which is "
         "the true one of the sphere of the same volume, not a Scherrer size; aspect ratio "
-        f"{format_quantity(axis.get('aspect_ratio'))}; spread of the lattice constant {format_quantity(axis.get('strain_percent'), '%')}"
+        f"{format_quantity(axis.get('aspect_ratio'))}; spread of the lattice constant {_below(axis.get('strain_percent'), '%')}"
     )
     if isinstance(axis.get("fault_probability"), Mapping):
-        lead += f"; {escape(str(axis.get('fault_kind')))} faults per layer {format_quantity(axis['fault_probability'])}"
+        lead += f"; {escape(str(axis.get('fault_kind')))} faults per layer {_below(axis['fault_probability'])}"
     shown = [(str(k), as_float(v)) for k, v in probability.items() if as_float(v) > 5e-4][:7]
     rows = [
         [escape("round" if k == "none" else k if k.startswith("flat") else f"long along {k}"), f"{100 * v:.1f} %"]

@@ -197,8 +197,16 @@ def fit_trial(
 
     scale = np.concatenate([[*(0.1, 0.2, 0.05, 0.005)[: k - 1], 0.005], np.full(len(parameters), 0.005)])
     found = least_squares(residual, x0, bounds=bounds, x_scale=scale, diff_step=1e-4, max_nfev=40, ftol=1e-6, xtol=1e-6)
-    normal = found.jac.T @ found.jac
-    covariance = np.linalg.pinv(normal)[:k, :k]
+    steps = np.concatenate([[{"diameter": 0.01, "aspect": 0.03, "faults": 0.005, "strain": 0.001}[n] for n in names],
+                            np.full(len(parameters), 2e-4)])  # fmt: skip
+    # derivatives a step inside the bounds: on them (no faults, no strain, round) some vanish
+    inside = np.clip(found.x, bounds[0] + 2.0 * steps, bounds[1] - 2.0 * steps)
+    slopes = [
+        (residual(inside + h * unit) - residual(inside - h * unit)) / (2.0 * h)
+        for h, unit in zip(steps, np.eye(len(steps)), strict=True)
+    ]
+    jacobian = np.array(slopes)
+    covariance = np.linalg.pinv(jacobian @ jacobian.T)[:k, :k]
     chi2 = float(np.sum(found.fun[: len(found.fun) - k] ** 2))
     density = sum(
         math.log(2.0 / (s * math.sqrt(2.0 * math.pi))) - 0.5 * (v / s) ** 2

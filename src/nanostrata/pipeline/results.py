@@ -34,7 +34,7 @@ def write_results(r: Reconstruction, path: Path, summary: dict[str, Any]) -> Non
             _entry(h5, f"sasentry{i:02d}", curve, fit, summary)
         process = h5.create_group("process")
         process.attrs["NX_class"] = "NXcollection"
-        for stage in ("read", "profile", "atoms", "verify", "diffusion", "explain"):
+        for stage in ("read", "profile", "waxs", "atoms", "verify", "diffusion", "explain"):
             _process(process, stage, summary)
         if r.fit is not None:
             g = process["profile"]
@@ -103,6 +103,7 @@ def _process(group: Any, stage: str, summary: dict[str, Any]) -> None:
     keys = {
         "read": ("inputs", "notes"),
         "profile": ("particle", "profile", "asaxs", "contrasts"),
+        "waxs": ("waxs",),
         "atoms": ("atoms",),
         "verify": ("verification",),
         "diffusion": ("diffusion",),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nanostrata.domain.particle import ParticleDraws
     from nanostrata.pipeline.gather import Inputs
     from nanostrata.stages.judge_axis import AxisSettings
+    from nanostrata.tables.factors import FactorTable
 
 __all__ = ["fit_waxs"]
 
@@ -47,8 +48,8 @@ def fit_waxs(
     particle : of the profile's fit, where there is one: its mean composition gives the starting lattice
     seed : of the draws
     """
-    from nanostrata.models.waxs_lines import content_of, lattice_form, reflections, sites_of
-    from nanostrata.models.waxs_pattern import envelope_of
+    from nanostrata.models.waxs_lines import lattice_form, reflections, sites_of
+    from nanostrata.pipeline.waxs_vegard import read_vegard
     from nanostrata.stages.fit_peaks import FWHM_PER_SIGMA, MeasuredBackground, PeakSettings, fit_peaks
     from nanostrata.stages.judge_axis import judge_axis
     from nanostrata.tables.factors import load_factors
@@ -56,7 +57,7 @@ def fit_waxs(
     w, read = recipe.waxs, inputs.waxs
     assert w is not None
     assert read is not None
-    stream, of_standard = np.random.SeedSequence(seed).spawn(8)[6:]
+    stream, of_standard, of_vegard = np.random.SeedSequence(seed).spawn(9)[6:]
     x = mean_composition(inputs, solid, particle)
     structure, cell = start_cell(recipe, solid, x)
     energy = 20.0 if read.curve.energy_kev is None else read.curve.energy_kev
@@ -77,7 +78,7 @@ def fit_waxs(
     )  # fmt: skip
     backgrounds = [MeasuredBackground(name=name, values=values) for name, values in read.backgrounds]
     form = lattice_form(cell.vectors_nm)
-    envelope = envelope_of(read.curve.q_inv_nm, content_of(sites), factors, energy, B_FACTOR_NM2)
+    envelope = _lean(read.curve, sites, factors, energy)
 
     def peaks(lean: FloatArray) -> WaxsFit:
         return fit_peaks(
@@ -93,6 +94,16 @@ def fit_waxs(
         # the instrument spreads what the sample scatters: only the sample's own width leans
         envelope = envelope**part
         fit = peaks(envelope)
+    progress("reading the lattice constants")
+    reading = read_vegard(
+        fit, solid, particle, structure, recipe.particle.axis, factors, energy,
+        lambda c: fit_peaks(
+            c, lines, form, replace(settings, halos=()), envelope=_lean(c, sites, factors, energy),
+            rng=np.random.default_rng(of_vegard),
+        ),
+        of_vegard,
+    )  # fmt: skip
+    fit = replace(fit, vegard=reading)
     if (why := _no_axis(fit)) != "":
         return replace(fit, axis_note=why)
     progress("comparing directions of elongation")
@@ -101,6 +112,14 @@ def fit_waxs(
         read.curve, fit, lines, form, known, backgrounds=[b.values for b in backgrounds], envelope=envelope
     )
     return replace(fit, long_axis=axis)
+
+
+def _lean(curve: ScatteringCurve, sites: list[dict[str, float]], factors: FactorTable, energy_kev: float) -> FloatArray:
+    """Factor of all lines of small crystals."""
+    from nanostrata.models.waxs_lines import content_of
+    from nanostrata.models.waxs_pattern import envelope_of
+
+    return envelope_of(curve.q_inv_nm, content_of(sites), factors, energy_kev, B_FACTOR_NM2)
 
 
 def _size_part(fit: WaxsFit) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.estimate import Quantity, gaussian_quantity, quantity
 from nanostrata.domain.finding import Finding
-from nanostrata.domain.waxs import AxisCandidate, LongAxis, WaxsFit
+from nanostrata.domain.waxs import AxisCandidate, LongAxis, VegardReading, WaxsFit
 from nanostrata.io.text_out import write_csv
 
 __all__ = ["waxs_findings", "waxs_summary", "waxs_warnings", "write_waxs"]
@@ -59,6 +59,8 @@ def waxs_summary(fit: WaxsFit) -> dict[str, Any]:
         "overlaps": overlaps(fit),
         "notes": list(fit.notes),
     }
+    if fit.vegard is not None:
+        out["vegard"] = _vegard_summary(fit.vegard)
     if fit.long_axis is not None:
         out["long_axis"] = _axis_summary(fit.long_axis)
     else:
@@ -68,6 +70,47 @@ def waxs_summary(fit: WaxsFit) -> dict[str, Any]:
     if fit.background_scales:
         out["background_files"] = [{"file": n, "scale": v, "sigma": s} for n, v, s in fit.background_scales]
     return out
+
+
+def _vegard_summary(v: VegardReading) -> dict[str, Any]:
+    out: dict[str, Any] = {f"shell_fraction_from_{n}": quantity(v.fraction[:, i]) for i, n in enumerate(v.names)}
+    if v.mean_fraction is not None:
+        out["mean_shell_fraction"] = v.mean_fraction
+    if v.predicted is not None:
+        out |= {f"predicted_from_{n}": float(v.predicted[i]) for i, n in enumerate(v.names)}
+        assert v.mean_fraction is not None
+        at_mean = v.ends_nm[0] + v.mean_fraction * (v.ends_nm[1] - v.ends_nm[0])
+        at_peak = v.ends_nm[0] + v.predicted * (v.ends_nm[1] - v.ends_nm[0])
+        out |= {f"{n}_excess_percent": float(100.0 * (at_peak[i] / at_mean[i] - 1.0)) for i, n in enumerate(v.names)}
+    return out
+
+
+def _vegard_finding(fit: WaxsFit) -> tuple[Finding, ...]:
+    v = fit.vegard
+    if v is None:
+        return ()
+    read = [
+        f"{float(f.mean()):.2f} ± {float(f.std(ddof=1)):.2f} from {n}"
+        for n, f in zip(v.names, v.fraction.T, strict=True)
+    ]
+    text = f"Read by Vegard's rule, the lattice constants of the peaks give a share of shell material x = {' and '.join(read)}"
+    if v.predicted is None or v.mean_fraction is None:
+        text += "; in a graded particle this is not the mean composition."
+        return (Finding(text=text, grade="weak", numbers={}, improve="a composition profile ([asaxs])"),)
+    off = (v.fraction.mean(axis=0) - v.predicted) / np.hypot(v.fraction.std(axis=0, ddof=1), 0.03)
+    same = float(np.abs(off).max()) < 2.5
+    told = " and ".join(f"{p:.2f} from {n}" for n, p in zip(v.names, v.predicted, strict=True))
+    text += (
+        f". Peaks of the fitted profile's own particle (mean x = {v.mean_fraction:.2f}) would be read as {told}: the measured peaks "
+        f"{'agree with' if same else 'CONTRADICT'} the profile."
+    )
+    return (
+        Finding(
+            text=text, grade="moderate" if same else "weak",
+            numbers={f"waxs.vegard.shell_fraction_from_{n}": float(f.mean()) for n, f in zip(v.names, v.fraction.T, strict=True)},
+            improve="" if same else "the end members' lattice constants, strain (the rule knows none), the wavelength",
+        ),
+    )  # fmt: skip
 
 
 def _shown(axis: LongAxis) -> AxisCandidate:
@@ -136,6 +179,7 @@ def waxs_findings(fit: WaxsFit | None) -> tuple[Finding, ...]:
     good = fit.converged and fit.chi2_reduced < 3.0
     return (
         *_axis_finding(fit),
+        *_vegard_finding(fit),
         Finding(
             text=f"The wide-angle peaks are those of {fit.structure} with {', '.join(named)}, from {len(fit.hkl)} peaks "
             f"({lines} with a width of their own); an error of the wavelength or the zero of the angle is not in it.",

@@ -30,6 +30,12 @@ FWHM_PER_SIGMA = float(np.sqrt(8.0 * np.log(2.0)))
 MOST_TERMS = 8
 DRAWS = 2000
 
+POSITION_ERROR = 0.01
+"""Error of every position for what a Gaussian or pseudo-Voigt does not know of real peaks, in full widths, the same for all peaks.
+
+Simulated 4 nm particles of atoms, elongated or with stacking faults, give lattice constants that are off by up to 0.05 %.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeasuredBackground(Domain):
@@ -150,8 +156,10 @@ def _result(
         parameters = np.maximum(draws[:, :n_pos], 1e-6 * np.abs(s.theta[:n_pos]))
         position = np.sqrt(parameters @ np.array([found.lines[i].metric for i in found.leader]).T)
         lattice, note, warnings = form.lengths_of(parameters), "", []
-    observed = np.exp(draws[:, n_pos : n_pos + n_wid])[:, found.width_group]
     middle = position.mean(axis=0)
+    observed = np.exp(draws[:, n_pos : n_pos + n_wid])[:, found.width_group]
+    doubt = POSITION_ERROR * float(np.median(observed.mean(axis=0) / middle))
+    lattice = lattice * (1.0 + doubt * rng.standard_normal(lattice.shape))
     width = np.zeros(n_peaks) if instrument is None else np.asarray(instrument(middle))
     lorentz = 1.0 / (1.0 + np.exp(-draws[:, n_pos + n_wid])) if model.lorentzian else np.zeros(len(draws))
     height = draws[:, model.nonlinear : model.nonlinear + n_peaks]
