@@ -207,8 +207,7 @@ def retrieve_beads(
     .. math:: F = \chi^2/n + \alpha\,\langle 1 - t_i \rangle, \qquad T_k = T_0 (T_1/T_0)^{k/(K-1)}
 
     t_i is the filled share of the 42 places around a bead. Scale and constant are at their best at every move; beads stay
-    in one piece. The last temperature is a fifth of one point's share of chi^2: the penalty, not heat, then sets how rough
-    the surface is.
+    in one piece. The last temperature is a fifth of one point's share of chi^2.
 
     Parameters
     ----------
