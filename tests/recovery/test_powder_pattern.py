@@ -58,7 +58,7 @@ def faulted(diameter_nm: float, fault: float, rng: np.random.Generator) -> Atomi
 @lru_cache(maxsize=1)
 def library() -> PowderLibrary:
     return build_library(
-        faulted, np.arange(2.2, 5.7, 0.4), (0.0, 0.1, 0.25, 0.5), Q, copies=6, seed=np.random.SeedSequence(1)
+        faulted, np.arange(2.2, 5.7, 0.4), (0.0, 0.1, 0.25, 0.5), Q, copies=32, seed=np.random.SeedSequence(1)
     )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def simulated() -> tuple[np.ndarray, np.ndarray]:
     from dataclasses import replace
 
     models = []
-    for _ in range(150):
+    for _ in range(600):
         diameter = TRUTH["diameter_median_nm"] * math.exp(TRUTH["diameter_sigma"] * rng.standard_normal())
         m = faulted(diameter, TRUTH["fault_probability"], rng)
         models.append(replace(m, positions_nm=m.positions_nm * (1.0 + TRUTH["strain"])))
@@ -101,20 +101,20 @@ def test_parameters_of_a_simulated_pattern_are_found_again() -> None:
 
 
 def test_pattern_of_the_library_is_the_debye_sum() -> None:
-    one = build_library(faulted, (2.0,), (0.3,), Q, copies=1, seed=np.random.SeedSequence(3))
+    one = build_library(faulted, (2.0,), (0.3,), Q, copies=4, seed=np.random.SeedSequence(3))
     rng = np.random.default_rng(np.random.SeedSequence(3).spawn(1)[0])
-    model = faulted(2.0, 0.3, rng)
+    models = [faulted(2.0, 0.3, rng) for _ in range(4)]
     from dataclasses import replace
 
-    moved = replace(model, positions_nm=model.positions_nm * 1.01)
+    moved = [replace(m, positions_nm=m.positions_nm * 1.01) for m in models]
     exact = scattering(moved, FACTORS, [ENERGY], Q, b_factor_nm2=0.01, thermal_diffuse=True)[0]
-    electrons = sum(n * FACTORS.f0(e, np.zeros(1))[0] for e, n in model.counts.items())
+    electrons = sum(n * FACTORS.f0(e, np.zeros(1))[0] for m in models for e, n in m.counts.items()) / 4
     got = powder_basis(one, FACTORS, ENERGY, Q, (0.01, 0.01, 2.0, 0.1, 0.3))
     np.testing.assert_allclose(got * electrons, exact, rtol=2e-3)
 
 
 def test_what_does_not_fit_together_is_named() -> None:
-    small = build_library(faulted, (1.6, 1.8), (0.0,), Q, copies=1, seed=np.random.SeedSequence(1))
+    small = build_library(faulted, (1.6, 1.8), (0.0,), Q, copies=4, seed=np.random.SeedSequence(1))
     ones = np.ones(len(Q))
     with pytest.raises(PhysicsError, match="three diameters"):
         fit_powder(small, FACTORS, ENERGY, Q, ones, ones)
@@ -131,4 +131,4 @@ def test_what_does_not_fit_together_is_named() -> None:
     with pytest.raises(PhysicsError, match=r"at most 0\.03"):
         powder_basis(small, FACTORS, ENERGY, Q, (0.05, 0.01, 1.7, 0.1, 0.0))
     with pytest.raises(PhysicsError, match="increasing"):
-        build_library(faulted, (1.8, 1.6), (0.0,), Q, copies=1, seed=np.random.SeedSequence(1))
+        build_library(faulted, (1.8, 1.6), (0.0,), Q, copies=4, seed=np.random.SeedSequence(1))

@@ -24,6 +24,9 @@ diameters, its logarithmic width, and probability of a stacking fault."""
 
 MOST_STRAIN = 0.03
 
+GROUPS = 4
+"""Parts of a library whose differences tell its own error."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PowderLibrary(Domain):
@@ -35,8 +38,9 @@ class PowderLibrary(Domain):
     fault_probability : (n_p,) increasing; one value where faults are no question
     elements : (n_e,)
     q_inv_nm : (n_q,) equispaced, and beyond the measured range by MOST_STRAIN
-    pairs : (n_p, n_d, n_e, n_e, n_q) per particle, self pairs left out
-    counts : (n_p, n_d, n_e) atoms per particle
+    pairs : (n_g, n_p, n_d, n_e, n_e, n_q) per particle, self pairs left out, in groups of particles that tell how much chance
+        there is in the library
+    counts : (n_g, n_p, n_d, n_e) atoms per particle
     """
 
     diameter_nm: FloatArray
@@ -65,20 +69,21 @@ def build_library(
     q_inv_nm : (n,)
         Of the measurement, 1/nm; the library covers a little more.
     copies : int
-        Particles with other centres and other faults that are averaged.
+        Particles with other centres and other faults that are averaged. Few layers make few faults: what chance leaves of
+        their number in the library is part of the error of a fit, and falls with the root of the copies.
     seed : numpy.random.SeedSequence
 
     Raises
     ------
     PhysicsError
-        When a list is empty or does not increase, or ``copies`` is below 1.
+        When a list is empty or does not increase, or ``copies`` is below the number of groups.
     """
     sizes, faults = np.asarray(diameter_nm, dtype=np.float64), np.asarray(fault_probability, dtype=np.float64)
     for name, values in (("diameter_nm", sizes), ("fault_probability", faults)):
         if not len(values) or np.any(np.diff(values) <= 0):
             raise PhysicsError(f"{name}: expected increasing values, got {values.tolist()}")
-    if copies < 1:
-        raise PhysicsError(f"copies: expected at least 1, got {copies}")
+    if copies < GROUPS:
+        raise PhysicsError(f"copies: expected at least {GROUPS}, got {copies}")
     low, high = float(np.min(q_inv_nm)) * (1.0 - MOST_STRAIN), float(np.max(q_inv_nm)) * (1.0 + MOST_STRAIN)
     # twenty points per ripple of the largest particle
     q = np.linspace(low, high, max(int((high - low) * sizes[-1] * 20.0 / (2.0 * math.pi)), 50))
@@ -90,13 +95,14 @@ def build_library(
             particles[p, d] = [build(float(size), float(fault), rng) for _ in range(copies)]
     elements = tuple(sorted({s for models in particles.values() for m in models for s in m.symbols} - {"X"}))
     n_e = len(elements)
-    pairs = np.zeros((len(faults), len(sizes), n_e, n_e, len(q)))
-    counts = np.zeros((len(faults), len(sizes), n_e))
+    pairs = np.zeros((GROUPS, len(faults), len(sizes), n_e, n_e, len(q)))
+    counts = np.zeros((GROUPS, len(faults), len(sizes), n_e))
     for (p, d), models in particles.items():
-        sums = pair_sums(models, q, medium_model=None)
-        rows = [elements.index(e) for e in sums.elements]
-        counts[p, d, rows] = sums.counts
-        pairs[p, d][np.ix_(rows, rows)] = sums.pairs - np.diag(sums.counts)[:, :, None]
+        for g in range(GROUPS):
+            sums = pair_sums(models[g::GROUPS], q, medium_model=None)
+            rows = [elements.index(e) for e in sums.elements]
+            counts[g, p, d, rows] = sums.counts
+            pairs[g, p, d][np.ix_(rows, rows)] = sums.pairs - np.diag(sums.counts)[:, :, None]
     return PowderLibrary(
         diameter_nm=sizes, fault_probability=faults, elements=elements, q_inv_nm=q, pairs=pairs, counts=counts
     )
@@ -108,6 +114,7 @@ def powder_basis(
     energy_kev: float,
     q_inv_nm: FloatArray,
     p: Sequence[float] | FloatArray,
+    left_out: int | None = None,
 ) -> FloatArray:
     r"""Pattern per electron of scattering atoms, for a set of non-linear parameters.
 
@@ -126,6 +133,8 @@ def powder_basis(
     q_inv_nm : (n_q,)
     p : (5,)
         In the order of :data:`PARAMETERS`.
+    left_out : int, optional
+        Group of the library that is not used.
 
     Returns
     -------
@@ -148,8 +157,11 @@ def powder_basis(
         weight = weight * np.gradient(library.diameter_nm)
     share = _fault_weights(library.fault_probability, fault)
     f = np.array([factors.f0(e, q) + factors.anomalous(e, energy_kev) for e in library.elements])
-    counts = np.einsum("p,d,pde->e", share, weight, library.counts)
-    mixed = np.einsum("p,d,pdabq->abq", share, weight, library.pairs)
+    groups = [g for g in range(len(library.pairs)) if g != left_out]
+    node = np.outer(share, weight).ravel() / len(groups)
+    n_e = len(library.elements)
+    counts = sum(node @ library.counts[g].reshape(len(node), -1) for g in groups)
+    mixed = sum(node @ library.pairs[g].reshape(len(node), -1) for g in groups).reshape(n_e, n_e, -1)
     from scipy.interpolate import CubicSpline
 
     moved = CubicSpline(library.q_inv_nm, mixed, axis=2)(q * (1.0 + strain))

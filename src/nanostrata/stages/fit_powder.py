@@ -26,7 +26,8 @@ class PowderFit(Domain):
     names : (n,) parameters that were free
     values, sigma : (n,) best values and one standard deviation each, scaled with chi2 where it exceeds 1
     interval95 : (n, 2) values -+ 1.96 sigma, cut at the limits of the parameter
-    covariance : (n, n)
+    covariance : (n, n) of the noise and of the library together
+    library_sigma : (n,) part of sigma that the library's own chance makes; more copies make it smaller
     at_limit : parameters whose best value lies on a limit: their interval is one-sided
     fixed : parameters that were held
     scale : electrons squared per electron -> measured unit
@@ -40,6 +41,7 @@ class PowderFit(Domain):
     sigma: FloatArray
     interval95: FloatArray
     covariance: FloatArray
+    library_sigma: FloatArray
     at_limit: tuple[str, ...]
     fixed: dict[str, float]
     scale: float
@@ -67,8 +69,11 @@ def fit_powder(
 ) -> PowderFit:
     r"""Fit strain, B, size distribution and fault probability; scale and background are solved for in each step.
 
-    Intervals are those of the linearised model, with the linear coefficients projected out (Golub & Pereyra),
-    :math:`\Sigma = \max(1, \chi^2_\nu)\, (J^T J)^{-1}`.
+    The covariance is that of the linearised model, with the linear coefficients projected out (Golub & Pereyra), and of the
+    library, by the jackknife over its groups:
+
+    .. math:: \Sigma = \max(1, \chi^2_\nu)\, (J^T J)^{-1}
+              + \frac{G-1}{G} \sum_g (\theta_{-g} - \bar\theta)(\theta_{-g} - \bar\theta)^T
 
     Parameters
     ----------
@@ -115,22 +120,29 @@ def fit_powder(
     x = (2.0 * q - q.min() - q.max()) / (q.max() - q.min())
     under = np.polynomial.legendre.legvander(x, background_degree)
 
-    def columns(p: FloatArray) -> FloatArray:
+    def columns(p: FloatArray, left_out: int | None = None) -> FloatArray:
         given = held | dict(zip(names, p.tolist(), strict=True))
-        pattern = powder_basis(library, factors, energy_kev, q, [given[n] for n in PARAMETERS])
+        pattern = powder_basis(library, factors, energy_kev, q, [given[n] for n in PARAMETERS], left_out)
         return np.column_stack([pattern, under])
 
-    def rest(p: FloatArray) -> FloatArray:
-        a = columns(p) / s[:, None]
+    def rest(p: FloatArray, left_out: int | None = None) -> FloatArray:
+        a = columns(p, left_out) / s[:, None]
         return np.asarray(a @ np.linalg.lstsq(a, y / s, rcond=None)[0] - y / s)
 
-    found = least_squares(rest, start, bounds=(low, high), x_scale=np.maximum(0.1 * (high - low), 1e-4))
+    scales = np.maximum(0.1 * (high - low), 1e-4)
+    found = least_squares(rest, start, bounds=(low, high), x_scale=scales)
     if not found.success:
         raise ConvergenceError(f"fit_powder: {found.message}", best=found.x)
     coefficients = np.linalg.lstsq(columns(found.x) / s[:, None], y / s, rcond=None)[0]
     chi2 = float(2.0 * found.cost / max(len(y) - len(names) - len(coefficients), 1))
     # derivatives of the projected residual: the linear coefficients are free in them
     covariance = np.linalg.pinv(found.jac.T @ found.jac) * max(1.0, chi2)
+    others = np.array([
+        least_squares(rest, found.x, bounds=(low, high), x_scale=scales, args=(g,)).x for g in range(len(library.pairs))
+    ])  # fmt: skip
+    away = others - others.mean(axis=0)
+    chance = away.T @ away * (len(others) - 1) / len(others)
+    covariance = covariance + chance
     spread = np.sqrt(np.diag(covariance))
     interval = np.clip(
         np.stack([found.x - 1.96 * spread, found.x + 1.96 * spread], axis=1), low[:, None], high[:, None]
@@ -143,6 +155,7 @@ def fit_powder(
         sigma=spread,
         interval95=interval,
         covariance=covariance,
+        library_sigma=np.sqrt(np.diag(chance)),
         at_limit=tuple(
             n for n, v, a, b, e in zip(names, found.x, low, high, edge, strict=True) if v - a < e or b - v < e
         ),
