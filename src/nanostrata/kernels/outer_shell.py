@@ -149,3 +149,108 @@ def pair_form_numpy(
     for i, (k, m) in enumerate(zip(left, right, strict=True)):
         half_slope[:, k] += half[:, i] * d[:, m]
         half_slope[:, m] += half[:, i] * d[:, k]
+
+
+@jit()
+def coefficients(
+    x: Any, vol: Any, core: Any, shell: Any, medium: Any, d_core: float, d_shell: float, outside: Any, weights: Any, d: Any,
+) -> None:  # fmt: skip
+    r"""Fill d (p, n + 3): contrast of each shell and of the outer functions of a ligand, at every data point.
+
+    .. math:: D_k = \Delta\rho_k + \Delta\rho_L w_0, \qquad D_{n+j} = \Delta\rho_L w_j
+
+    x, vol (n,); core, shell, outside complex (p,); medium (p,); weights (4, p) of :func:`outer_weights`.
+    """
+    n = x.shape[0]
+    for p in range(core.shape[0]):
+        flat = outside[p] * weights[0, p]
+        for k in range(n):
+            bare = (core[p] + x[k] * (shell[p] - core[p])) / vol[k]
+            d[p, k] = bare * (1.0 + (1.0 - x[k]) * d_core + x[k] * d_shell) - medium[p] + flat
+        for j in range(3):
+            d[p, n + j] = outside[p] * weights[1 + j, p]
+
+
+def coefficients_numpy(
+    x: FloatArray, vol: FloatArray, core: ComplexArray, shell: ComplexArray, medium: FloatArray, d_core: float, d_shell: float,
+    outside: ComplexArray, weights: FloatArray, d: ComplexArray,
+) -> None:  # fmt: skip
+    """NumPy twin of :func:`coefficients`; the same arguments and the same results."""
+    n = len(x)
+    bare = ((1.0 - x) * core[:, None] + x * shell[:, None]) / vol
+    d[:, :n] = bare * (1.0 + (1.0 - x) * d_core + x * d_shell) - medium[:, None] + (outside * weights[0])[:, None]
+    d[:, n:] = outside[:, None] * weights[1:].T
+
+
+@jit()
+def chain_rule(
+    x: Any, vol: Any, dvol: Any, core: Any, shell: Any, d_core: float, d_shell: float, outside: Any, density: Any, weights: Any,
+    slopes: Any, by_core: Any, by_shell: Any, by_medium: Any, y: Any, grad_x: Any, grad_density: Any, grad_contrast: Any, grad_ligand: Any,
+) -> None:  # fmt: skip
+    """Derivatives of the form from y (p, n + 3) of :func:`pair_form`.
+
+    ``density`` : (p,) complex density of the ligand; ``slopes`` (4, p) of :func:`outer_weights`; written are grad_x (p, n),
+    grad_density (p, 2), grad_contrast (p, e) and grad_ligand (p, 2), by thickness and by relative density.
+    """
+    n = x.shape[0]
+    for p in range(core.shape[0]):
+        step = shell[p] - core[p]
+        total = 0.0 * step
+        core_sum = 0.0 * step
+        shell_sum = 0.0 * step
+        gc = 0.0
+        gs = 0.0
+        for k in range(n):
+            yc = y[p, k].conjugate()
+            scale = 1.0 + (1.0 - x[k]) * d_core + x[k] * d_shell
+            bare = (core[p] + x[k] * step) / vol[k]
+            slope = (step - bare * dvol[k]) / vol[k] * scale + bare * (d_shell - d_core)
+            grad_x[p, k] = 2.0 * (yc * slope).real
+            both = 2.0 * (yc * bare).real
+            gc += (1.0 - x[k]) * both
+            gs += x[k] * both
+            total += yc
+            core_sum += (1.0 - x[k]) * scale / vol[k] * yc
+            shell_sum += x[k] * scale / vol[k] * yc
+        grad_density[p, 0] = gc
+        grad_density[p, 1] = gs
+        by_outside = total * weights[0, p]
+        by_thickness = total * slopes[0, p]
+        for j in range(3):
+            yc = y[p, n + j].conjugate()
+            by_outside += yc * weights[1 + j, p]
+            by_thickness += yc * slopes[1 + j, p]
+        for e in range(by_core.shape[1]):
+            grad_contrast[p, e] = 2.0 * (
+                (by_core[p, e] * core_sum + by_shell[p, e] * shell_sum).real
+                - by_medium[p, e] * (total + by_outside).real
+            )
+        grad_ligand[p, 0] = 2.0 * (by_thickness * outside[p]).real
+        grad_ligand[p, 1] = 2.0 * (by_outside * density[p]).real
+
+
+def chain_rule_numpy(
+    x: FloatArray, vol: FloatArray, dvol: FloatArray, core: ComplexArray, shell: ComplexArray, d_core: float, d_shell: float,
+    outside: ComplexArray, density: ComplexArray, weights: FloatArray, slopes: FloatArray, by_core: ComplexArray,
+    by_shell: ComplexArray, by_medium: FloatArray, y: ComplexArray, grad_x: FloatArray, grad_density: FloatArray,
+    grad_contrast: FloatArray, grad_ligand: FloatArray,
+) -> None:  # fmt: skip
+    """NumPy twin of :func:`chain_rule`; the same arguments and the same results."""
+    n = len(x)
+    conj = y[:, :n].conj()
+    bare = ((1.0 - x) * core[:, None] + x * shell[:, None]) / vol
+    scale = 1.0 + (1.0 - x) * d_core + x * d_shell
+    slope = ((shell - core)[:, None] - bare * dvol) / vol * scale + bare * (d_shell - d_core)
+    grad_x[:] = 2.0 * (conj * slope).real
+    both = 2.0 * (conj * bare).real
+    grad_density[:, 0], grad_density[:, 1] = both @ (1.0 - x), both @ x
+    total = conj.sum(axis=1)
+    by_outside = total * weights[0] + np.einsum("pj,jp->p", y[:, n:].conj(), weights[1:])
+    by_thickness = total * slopes[0] + np.einsum("pj,jp->p", y[:, n:].conj(), slopes[1:])
+    per_site = conj * (scale / vol)
+    grad_contrast[:] = 2.0 * (
+        (by_core * (per_site @ (1.0 - x))[:, None] + by_shell * (per_site @ x)[:, None]).real
+        - by_medium * (total + by_outside).real[:, None]
+    )
+    grad_ligand[:, 0] = 2.0 * (by_thickness * outside).real
+    grad_ligand[:, 1] = 2.0 * (by_outside * density).real

@@ -10,7 +10,17 @@ import numpy as np
 from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import ComplexArray, FloatArray, IntArray
 from nanostrata.errors import RecipeError
-from nanostrata.kernels.outer_shell import outer_pairs, outer_table, outer_weights, pair_form, pair_form_numpy
+from nanostrata.kernels.outer_shell import (
+    chain_rule,
+    chain_rule_numpy,
+    coefficients,
+    coefficients_numpy,
+    outer_pairs,
+    outer_table,
+    outer_weights,
+    pair_form,
+    pair_form_numpy,
+)
 from nanostrata.models.contrast_errors import ContrastErrors
 from nanostrata.models.evaluation import Evaluation
 from nanostrata.models.graded_particle import GradedParticle
@@ -85,36 +95,23 @@ class ExtendedParticle(GradedParticle):
         thickness, change = self.ligand_state(contrast)
         outside = self.ligand_density * (1.0 + change) - medium
         weights, slopes = outer_weights(self.q_inv_nm, thickness)
-        bare = ((1.0 - x) * core[:, None] + x * shell[:, None]) / vol
-        scale = 1.0 + (1.0 - x) * density[0] + x * density[1]
-        d = np.empty((p, n + 3), dtype=np.complex128)
-        d[:, :n] = bare * scale - medium[:, None] + (outside * weights[0])[:, None]
-        d[:, n:] = outside[:, None] * weights[1:].T
-        value, y, gt = np.empty(p), np.empty((p, n + 3), dtype=np.complex128), np.empty((p, len(tables) - 1))
-        compute = pair_form if self.engine == "numba" else pair_form_numpy
-        compute(self.left, self.right, self.column, tables, d, value, y, gt)
-        # dI = 2 Re(y^* dD); y of the sum over all that the ligand's density, or its thickness, multiplies
-        shells = y[:, :n]
-        all_shells = shells.sum(axis=1)
-        by_outside = all_shells * weights[0] + np.einsum("pj,jp->p", y[:, n:], weights[1:])
-        by_thickness = all_shells * slopes[0] + np.einsum("pj,jp->p", y[:, n:], slopes[1:])
-        slope = ((shell - core)[:, None] - bare * dvol) / vol * scale + bare * (density[1] - density[0])
-        gx = 2.0 * (shells.conj() * slope).real
-        both = 2.0 * (shells.conj() * bare).real
-        gd = np.stack([both @ (1.0 - x), both @ x], axis=1)
-        per_site = shells * (scale / vol)
-        ge = 2.0 * (
-            (self.by_core.conj() * (per_site @ (1.0 - x))[:, None]).real
-            + (self.by_shell.conj() * (per_site @ x)[:, None]).real
-            - self.by_medium * (all_shells + by_outside).real[:, None]
-        )
+        d, y = np.empty((p, n + 3), dtype=np.complex128), np.empty((p, n + 3), dtype=np.complex128)
+        value, gx, gt, gd = np.empty(p), np.empty((p, n)), np.empty((p, len(tables) - 1)), np.empty((p, 2))
+        ge, gl = np.empty((p, len(self.contrast_errors))), np.empty((p, 2))
+        x = np.ascontiguousarray(x)
+        ends = float(density[0]), float(density[1])
+        fast = self.engine == "numba"
+        (coefficients if fast else coefficients_numpy)(x, vol, core, shell, medium, *ends, outside, weights, d)
+        (pair_form if fast else pair_form_numpy)(self.left, self.right, self.column, tables, d, value, y, gt)
+        (chain_rule if fast else chain_rule_numpy)(
+            x, vol, dvol, core, shell, *ends, outside, self.ligand_density, weights, slopes, self.by_core, self.by_shell,
+            self.by_medium, y, gx, gd, ge, gl,
+        )  # fmt: skip
         names = self.contrast_errors
         if LIGAND_THICKNESS in names:
-            slope_t = 2.0 * (by_thickness.conj() * outside).real
-            ge[:, names.index(LIGAND_THICKNESS)] = self.ligand.thickness_sd_nm * slope_t
+            ge[:, names.index(LIGAND_THICKNESS)] = self.ligand.thickness_sd_nm * gl[:, 0]
         if LIGAND_DENSITY in names:
-            slope_d = 2.0 * (by_outside.conj() * self.ligand_density).real
-            ge[:, names.index(LIGAND_DENSITY)] = self.ligand.density_sd * slope_d
+            ge[:, names.index(LIGAND_DENSITY)] = self.ligand.density_sd * gl[:, 1]
         return value, gx, gt, gd, ge
 
     def evaluate(  # noqa: D102
