@@ -10,7 +10,7 @@ import common as c
 import numpy as np
 
 CENTRES = np.array([25.2, 26.7, 28.5, 37.0, 44.3, 48.2, 52.4])
-WIDTHS = np.array([2.2, 2.9, 2.5, 2.6, 2.3, 3.1, 2.6])  # full widths at half maximum, degrees
+WIDTHS = np.array([1.7, 2.0, 1.8, 2.1, 1.9, 2.5, 2.2])  # full widths at half maximum, degrees
 HEIGHTS = np.array([9000.0, 6000.0, 8000.0, 2500.0, 7000.0, 5000.0, 4500.0])
 POINTS = 1500
 GOALS = {"lmfit": 300.0, "curve_fit": 12.0}
@@ -29,7 +29,7 @@ def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def start() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Centres, sigmas, heights that everybody starts from."""
     rng = np.random.default_rng(66)
-    return CENTRES + rng.normal(0, 0.15, 7), np.full(7, 2.6 / TWO_SQRT_2LN2), HEIGHTS * rng.uniform(0.7, 1.3, 7)
+    return CENTRES + rng.normal(0, 0.15, 7), np.full(7, 2.0 / TWO_SQRT_2LN2), HEIGHTS * rng.uniform(0.7, 1.3, 7)
 
 
 def model(x: np.ndarray, *p: float) -> np.ndarray:

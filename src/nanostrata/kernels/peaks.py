@@ -25,8 +25,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 FOUR_LN2 = 4.0 * math.log(2.0)
-REACH = 3.7
-"""A Gaussian is left out beyond this many full widths from its middle, where it is below 1e-16 of its height."""
+REACH = 3.0
+"""A Gaussian is left out beyond this many full widths from its middle, where it is below 2e-11 of its height."""
 
 ENOUGH = 1e-8
 """The fit ends when a step lowers the sum of squares by less than this share."""
@@ -248,8 +248,10 @@ def fit_lines(
             q, y, weight, model, theta, mean, precision, iterations
         )
     scale = 1.0 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
-    scaled = normal * scale[:, None] * scale + 1e-14 * np.eye(len(theta))
-    covariance = np.linalg.inv(scaled) * scale[:, None] * scale
+    outer = scale[:, None] * scale
+    scaled = normal * outer
+    scaled.flat[:: len(theta) + 1] += 1e-14
+    covariance = np.linalg.inv(scaled) * outer
     return PeakSolution(theta, covariance, float(chi2), curve, int(count), bool(converged))
 
 

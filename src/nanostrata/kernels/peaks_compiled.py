@@ -114,14 +114,22 @@ def _mixed_slopes(
 def _evaluate(
     q: FloatArray, y: FloatArray, weight: FloatArray, metric: FloatArray, wgroup: IntArray, agroup: IntArray,
     share: FloatArray, basis: FloatArray, lorentzian: bool, envelope: FloatArray, theta: FloatArray, jac: FloatArray,
-    gauss: FloatArray, residual: FloatArray,
+    gauss: FloatArray, used: IntArray, residual: FloatArray,
 ) -> float:  # fmt: skip
     """Fill weighted Jacobian and residual; renew the linear parameters. Return the sum of squares."""
     n_q, n_lines, n_cell = len(q), len(share), metric.shape[1]
     n_pos = n_cell if n_cell else n_lines
     n_wid = wgroup.max() + 1
     n_non = n_pos + n_wid + (1 if lorentzian else 0)
-    jac[: len(theta) - len(basis)] = 0.0
+    if n_cell or lorentzian or n_wid < n_lines or agroup.max() + 1 < n_lines:
+        jac[: len(theta) - len(basis)] = 0.0  # rows are shared: sums start at 0
+    else:
+        for i in range(n_lines):
+            # each row belongs to one line: what it does not write anew is cleared
+            low, high = used[i, 0], used[i, 1]
+            jac[i, low:high] = 0.0
+            jac[n_pos + wgroup[i], low:high] = 0.0
+            jac[n_non + agroup[i], low:high] = 0.0
     on_lines = weight * envelope
     mixing = 1.0 / (1.0 + math.exp(-theta[n_pos + n_wid])) if lorentzian else 0.0
     first, last = np.zeros(n_lines, dtype=np.int64), np.full(n_lines, n_q)
@@ -138,6 +146,7 @@ def _evaluate(
         inverse[i] = 1.0 / width
         first[i] = np.searchsorted(q, centre[i] - REACH * width)
         last[i] = np.searchsorted(q, centre[i] + REACH * width)
+        used[i, 0], used[i, 1] = first[i], last[i]
         _gaussian(q, centre[i], inverse[i], first[i], last[i], gauss[i])
         row = jac[n_non + agroup[i]]
         if lorentzian:
@@ -209,6 +218,7 @@ def fit_compiled(
     n_pos = metric.shape[1] if metric.shape[1] else len(share)
     jac, trial_jac = np.zeros((n, n_q)), np.zeros((n, n_q))
     gauss = np.zeros((len(share), n_q))
+    used, trial_used = np.zeros((len(share), 2), dtype=np.int64), np.zeros((len(share), 2), dtype=np.int64)
     for m in range(len(basis)):
         row = n - len(basis) + m
         for j in range(n_q):
@@ -220,8 +230,8 @@ def fit_compiled(
     spread, off = np.zeros(n), np.zeros(n)
     spread[:n_non] = precision
     cost = _evaluate(
-        q, y, weight, metric, wgroup, agroup, share, basis, lorentzian, envelope, theta, jac, gauss, residual
-    )
+        q, y, weight, metric, wgroup, agroup, share, basis, lorentzian, envelope, theta, jac, gauss, used, residual
+    )  # fmt: skip
     for i in range(n_non):
         off[i] = theta[i] - mean[i]
         cost += spread[i] * off[i] ** 2
@@ -253,7 +263,7 @@ def fit_compiled(
                     possible = possible and s > 0.0
             if possible:
                 new = _evaluate(
-                    q, y, weight, metric, wgroup, agroup, share, basis, lorentzian, envelope, trial, trial_jac, gauss, trial_residual,
+                    q, y, weight, metric, wgroup, agroup, share, basis, lorentzian, envelope, trial, trial_jac, gauss, trial_used, trial_residual,
                 )  # fmt: skip
                 for i in range(n_non):
                     new += spread[i] * (trial[i] - mean[i]) ** 2
@@ -268,6 +278,7 @@ def fit_compiled(
         cost = new
         theta[:] = trial
         jac, trial_jac = trial_jac, jac
+        used, trial_used = trial_used, used
         residual, trial_residual = trial_residual, residual
         for i in range(n_non):
             off[i] = theta[i] - mean[i]
