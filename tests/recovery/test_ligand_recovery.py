@@ -94,7 +94,8 @@ def test_a_ligand_that_the_fit_does_not_know_of_biases_the_profile() -> None:
     print("inside without", without.mean(axis=0), "with", with_it.mean(axis=0), np.reshape(shift, (6, 2)))
     # 30 intervals of 95 %: fewer than 25 inside has a probability below 0.4 %
     assert with_it.sum() >= 25
-    assert with_it.sum() > without.sum()
+    # and the bias is real: of six 95 % intervals of x_3 three or fewer hold the truth by chance in 0.2 % of cases
+    assert without[:, 2].sum() <= 3
 
 
 @pytest.mark.slow
