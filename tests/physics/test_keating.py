@@ -336,6 +336,23 @@ def test_vacancies_move_with_their_neighbours():
     assert report.bond_length_nm["Ag-Se"] > report.bond_length_nm["In-Se"] > report.bond_length_nm["Zn-Se"]
 
 
+def test_scattering_of_relaxed_atoms_is_the_plain_debye_sum(particle):
+    """Relaxed atoms stand on no lattice: whatever shortcut is taken for lattices must not be taken for them."""
+    from nanostrata.kernels.debye import debye_brute_force
+    from nanostrata.models.atom_cloud import scattering
+    from nanostrata.tables.factors import load_factors
+
+    relaxed, _ = relax_keating(particle, force_field(CORE_SHELL))
+    factors = load_factors("chantler")
+    q = np.array([0.3, 1.7, 4.5, 17.0, 26.0, 33.0])
+    amplitudes = np.array([factors.f0(s, q) + factors.anomalous(s, 16.0) for s in relaxed.symbols])
+    exact = np.array([debye_brute_force(relaxed.positions_nm, amplitudes[:, [k]], q[[k]])[0] for k in range(len(q))])
+    np.testing.assert_allclose(scattering(relaxed, factors, [16.0], q)[0], exact, rtol=2e-6)
+    # and strain is seen in the peaks, where the particle on its lattice scatters otherwise
+    unrelaxed = scattering(particle, factors, [16.0], q)[0]
+    assert np.abs(unrelaxed[3:] / exact[3:] - 1).max() > 0.02
+
+
 def test_missing_bonds_are_named():
     solid = solid_of("Ag2In4Se7", "wurtzite", 0.426, 0.702, shell=("ZnSe", "wurtzite", 0.400, 0.655))
     with pytest.raises(PhysicsError, match=r"bonds Ag-Se, In-Se; known are .*atoms\.elastic\.core"):

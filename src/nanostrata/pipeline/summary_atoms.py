@@ -86,6 +86,10 @@ def _coverage(ensemble: AtomEnsemble, solid: SolidSolution | None) -> dict[str, 
 
     if solid is None or solid.shell is None:
         return {}
+    if any(p.info.get("structure") == "cif" for p in ensemble.particles):
+        return {
+            "coverage_message": "the outermost layer is counted in named structures only, not in the crystal of a CIF"
+        }
     layers = surface_coverage(ensemble.particles, solid, ensemble.weights)
     if not layers:
         return {}
