@@ -272,7 +272,7 @@ LOOK = (
     Case("q ten times that of its sister", both(WIDE, rows(lambda d: sphere_rows(factor=0.1))), CURVE, "q_unit"),
 )  # fmt: skip
 REQUESTS = (
-    Case("stage not built", nothing, "--only shape", "not built", ("run", "{project}", "--only", "shape")),
+    Case("stage unknown", nothing, "--only shapes", "no such stage", ("run", "{project}", "--only", "shapes")),
     Case("stage unknown", nothing, "--only profil", "profile", ("run", "{project}", "--only", "profil")),
     Case("preset unknown", nothing, "--preset", "quick", ("run", "{project}", "--preset", "fast")),
     Case("scheduler not built", nothing, "--scheduler", "--workers", ("run", "{project}", "--scheduler", "tcp://x:1")),

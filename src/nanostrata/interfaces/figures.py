@@ -14,6 +14,7 @@ from nanostrata.interfaces import (
     figures_profile,
     figures_resolution,
     figures_separation,
+    figures_shape,
     figures_strain,
     figures_waxs,
     figures_wide_angle,
@@ -132,6 +133,30 @@ FIGURES: dict[str, FigureSpec] = {
             "One particle built from the profile, atom by atom, whole and cut in half",
             (),
             figures_curves.particle,
+        ),
+        FigureSpec(
+            "shape_sections",
+            "Sections through the middle of the occupancy map of the shape found without a model",
+            (),
+            figures_shape.map_sections,
+        ),
+        FigureSpec(
+            "shape_cuts",
+            "Diameters along random lines through the centre, and size against the cut-off of the occupancy",
+            ("shape_line_cuts", "shape_size_against_cutoff"),
+            figures_shape.cuts_and_size,
+        ),
+        FigureSpec(
+            "shape_runs",
+            "Aspect ratio of every run with the answer, and how far each run lies from the others",
+            ("shape_runs", "shape_nsd"),
+            figures_shape.runs,
+        ),
+        FigureSpec(
+            "shape_curve",
+            "Curve with that of the beads, and pair distances with their band",
+            ("shape_curve", "shape_pair_distances"),
+            figures_shape.curve_and_distances,
         ),
         FigureSpec(
             "verification",

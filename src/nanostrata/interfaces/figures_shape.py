@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,24 @@ import numpy as np
 from nanostrata.domain.base import FloatArray
 from nanostrata.interfaces.figure_style import BLUE, GREEN, GREY, INK, VERMILLION, inches, log_ticks, to_svg
 from nanostrata.interfaces.run_folder import RunFolder
+from nanostrata.io.mrc import read_mrc
 
-__all__ = ["curve_and_distances", "cuts_and_size", "runs", "sections"]
+__all__ = ["MAP", "curve_and_distances", "cuts_and_size", "has_map", "map_sections", "runs", "sections"]
+
+MAP = ("shape", "average.mrc")
+
+
+def has_map(run: RunFolder) -> bool:
+    """Whether the run has an occupancy map."""
+    return isinstance(run.get("shape.runs"), Mapping) and run.path.joinpath(*MAP).is_file()
+
+
+def map_sections(run: RunFolder) -> str | None:
+    """Sections through the run's own occupancy map."""
+    if not has_map(run):
+        return None
+    occupancy, voxel_nm, _ = read_mrc(run.path.joinpath(*MAP))
+    return sections(run, occupancy, voxel_nm)
 
 
 def curve_and_distances(run: RunFolder) -> str | None:

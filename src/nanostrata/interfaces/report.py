@@ -9,6 +9,7 @@ from nanostrata.interfaces import report_data as data
 from nanostrata.interfaces import report_sections as parts
 from nanostrata.interfaces.cite import software_of
 from nanostrata.interfaces.figures import draw_figures
+from nanostrata.interfaces.figures_shape import has_map
 from nanostrata.interfaces.methods import methods_text
 from nanostrata.interfaces.report_diffusion import diffusion_html, mismatch_html
 from nanostrata.interfaces.report_energies import energies_html
@@ -19,6 +20,7 @@ from nanostrata.interfaces.report_index import render_index
 from nanostrata.interfaces.report_particles import particle_html
 from nanostrata.interfaces.report_resolution import resolution_html
 from nanostrata.interfaces.report_separation import separation_html
+from nanostrata.interfaces.report_shape import shape_section
 from nanostrata.interfaces.report_strain import strain_html
 from nanostrata.interfaces.report_verification import alert_text, verdict_html, verification_html
 from nanostrata.interfaces.report_waxs import waxs_html
@@ -72,7 +74,8 @@ def _html(run: RunFolder, figures: dict[str, str]) -> str:
         ("radii", "Radii and contrasts", data.contrasts_html(run)),
         ("separation", "The resonant element alone", separation_html(run, figures)),
         ("sizes", "Size and composition", parts.sizes_html(run, figures)),
-        ("shape", "Sphere or spheroid", data.shape_html(run)),
+        ("spheroid", "Sphere or spheroid", data.shape_html(run)),
+        ("shape", "The shape without a model", shape_section(run, figures)),
         ("waxs", "Wide-angle peaks", waxs_html(run, figures)),
         ("particle", "The particles", particle_html(run, figures)),
         ("strain", "Relaxed atoms and strain", strain_html(run, figures)),
@@ -99,12 +102,13 @@ def _html(run: RunFolder, figures: dict[str, str]) -> str:
 <footer>{escape(maker)}. This page works offline and loads nothing.</footer>
 </main>
 </div>"""
-    scripts = [viewer_library()] if run.particle is not None and run.particle.symbols else []
+    surface = has_map(run)
+    scripts = [viewer_library()] if surface or (run.particle is not None and run.particle.symbols) else []
     return page(
         run.title,
         body,
         simulated=run.simulated,
-        scripts=[*scripts, template("report.js")],
+        scripts=[*scripts, template("report.js"), *([template("shape.js")] if surface else [])],
         description=f"Report on {run.title}",
         alert=alert_text(run),
     )

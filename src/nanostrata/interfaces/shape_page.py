@@ -21,7 +21,16 @@ from nanostrata.interfaces.viewer import script_json, viewer_library
 from nanostrata.io.mrc import read_mrc
 from nanostrata.io.text_out import write_text
 
-__all__ = ["is_shape", "render_shape"]
+__all__ = [
+    "SHAPE_CAPTIONS",
+    "before_table",
+    "is_shape",
+    "reading_table",
+    "render_shape",
+    "runs_table",
+    "spread_table",
+    "surface_viewer",
+]
 
 _VIEWER_EDGE = 46
 """Voxels per edge of the map inside the page; a finer one is thinned by whole steps."""
@@ -72,11 +81,11 @@ def _html(run: RunFolder, figures: Mapping[str, str], occupancy: FloatArray, vox
     body_figure = _figures(run, figures)
     blocks = [
         ("findings", "Findings", _findings(run)),
-        ("shape", "Shape", _viewer(occupancy, voxel_nm, float(s["cutoff"])) + body_figure["shape_sections"]),
-        ("numbers-read", "What was read", _reading(s) + body_figure["shape_cuts"]),
-        ("spread", "With and without the spread of sizes", _side_by_side(s)),
-        ("runs", "Runs", body_figure["shape_runs"] + _runs(run)),
-        ("curve", "Curve and pair distances", body_figure["shape_curve"] + _before(s)),
+        ("shape", "Shape", surface_viewer(occupancy, voxel_nm, float(s["cutoff"])) + body_figure["shape_sections"]),
+        ("numbers-read", "What was read", reading_table(s) + body_figure["shape_cuts"]),
+        ("spread", "With and without the spread of sizes", spread_table(s)),
+        ("runs", "Runs", body_figure["shape_runs"] + runs_table(run)),
+        ("curve", "Curve and pair distances", body_figure["shape_curve"] + before_table(s)),
         ("warnings", "Warnings", warnings_html(run)),
         ("numbers", "Numbers", tables_html(run)),
     ]
@@ -102,7 +111,7 @@ offline and loads nothing.</footer>
     return page(run.title, body, simulated=run.simulated, scripts=scripts, description=f"Shape of {run.title}")
 
 
-_CAPTIONS = {
+SHAPE_CAPTIONS = {
     "shape_curve": (
         "Measured curve with the curve of the reference run, and pair distances of the particle of mean size with their "
         "95 % band; dotted: largest distance.", ("shape_curve", "shape_pair_distances"),
@@ -120,9 +129,9 @@ _CAPTIONS = {
 
 
 def _figures(run: RunFolder, figures: Mapping[str, str]) -> dict[str, str]:
-    out = dict.fromkeys(_CAPTIONS, "")
+    out = dict.fromkeys(SHAPE_CAPTIONS, "")
     for name, svg in figures.items():
-        caption, tables = _CAPTIONS[name]
+        caption, tables = SHAPE_CAPTIONS[name]
         source = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
         out[name] = (
             f'<figure id="figure-{name}" class="wide"><div class="scroll"><img src="{source}" alt="{escape(caption)}">'
@@ -141,7 +150,8 @@ def _findings(run: RunFolder) -> str:
     return f'<ol class="findings">{items}</ol>'
 
 
-def _reading(s: Mapping[str, Any]) -> str:
+def reading_table(s: Mapping[str, Any]) -> str:
+    """What was read of the average shape."""
     cuts = s["diameter_histogram"]
     rows = [
         ["Radius of gyration (nm)", escape(format_quantity(s["rg_nm"]))],
@@ -166,7 +176,8 @@ def _reading(s: Mapping[str, Any]) -> str:
     return html_table(["of the particle of mean size", "value (95 % interval)"], rows)
 
 
-def _side_by_side(s: Mapping[str, Any]) -> str:
+def spread_table(s: Mapping[str, Any]) -> str:
+    """With and without the spread of sizes, and the checks."""
     rows = [
         [
             f"sizes spread by {100 * s['spread']:.3g} %" if s["spread"] else "particles of one size",
@@ -188,7 +199,8 @@ def _side_by_side(s: Mapping[str, Any]) -> str:
     return html_table(["Retrieved for", "aspect ratio (95 % interval)"], rows) + f"<p>{escape(s['real'])}</p>"
 
 
-def _runs(run: RunFolder) -> str:
+def runs_table(run: RunFolder) -> str:
+    """One row per run."""
     rows = [
         [
             escape(str(r["run"])), f"{r['chi2_reduced']:.2f}", f"{r['aspect_ratio']:.2f}", f"{r['rg_nm']:.3f}",
@@ -201,7 +213,8 @@ def _runs(run: RunFolder) -> str:
     return html_table(head, rows, numeric=range(1, 7))
 
 
-def _before(s: Mapping[str, Any]) -> str:
+def before_table(s: Mapping[str, Any]) -> str:
+    """What the curve says before any bead."""
     b = s["before"]
     rows = [
         [
@@ -217,7 +230,8 @@ def _before(s: Mapping[str, Any]) -> str:
     return html_table(["before any bead", "value"], rows) + note
 
 
-def _viewer(occupancy: FloatArray, voxel_nm: float, cutoff: float) -> str:
+def surface_viewer(occupancy: FloatArray, voxel_nm: float, cutoff: float) -> str:
+    """Markup and data of the rotatable surface."""
     step = -(-occupancy.shape[0] // _VIEWER_EDGE)
     middle = occupancy.shape[0] // 2
     pick = np.arange(middle % step, occupancy.shape[0], step)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from nanostrata.errors import RecipeError
-from nanostrata.pipeline.recipe_atoms import Atoms, atoms_problems
+from nanostrata.pipeline.recipe_atoms import Atoms, Shape, atoms_problems
 from nanostrata.pipeline.recipe_curves import Asaxs, Contrasts, FactorFile, Saxs
 from nanostrata.pipeline.recipe_plan import Plan
 from nanostrata.pipeline.recipe_tables import (
@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 NOT_BUILT_TABLES = {
-    "shape": "the ab initio shape",
     "reduction": "the reduction of detector frames",
 }
 """Tables of the project file that this version refuses by name."""
@@ -64,6 +63,7 @@ class Recipe(Table):
     tem: Tem | None = None
     edx: Edx | None = None
     growth: Growth | None = None
+    shape: Shape | None = None
     atoms: Atoms | None = None
     plan: Plan | None = None
     root: Path = Field(default=Path(), exclude=True)

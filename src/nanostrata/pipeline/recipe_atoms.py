@@ -55,6 +55,21 @@ class ElasticPair(Table):
     shell: ElasticTable | None = Field(default=None, description="{ c11_gpa = ..., c12_gpa = ... }")
 
 
+class Shape(Table):
+    """``[shape]``."""
+
+    runs: int | None = Field(
+        default=None, ge=0, le=1000, description="a whole number from 2 to 1000; 0 leaves the stage out"
+    )
+
+    @field_validator("runs")
+    @classmethod
+    def _runs(cls, v: int | None) -> int | None:
+        if v == 1:
+            raise ValueError("expected at least 2 runs (an average needs two), or 0 to leave the stage out; got 1")
+        return v
+
+
 class Atoms(Table):
     """``[atoms]``."""
 

@@ -26,16 +26,14 @@ from nanostrata.errors import RecipeError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.gather import Inputs
 from nanostrata.pipeline.recipe import Recipe
+from nanostrata.pipeline.shape_stage import ShapeStage
 
 log = logging.getLogger("nanostrata")
 
-STAGES = ("read", "profile", "waxs", "atoms", "verify", "explain", "report")
+STAGES = ("read", "profile", "shape", "waxs", "atoms", "verify", "explain", "report")
 """Stages of this version, in order."""
 
-NOT_BUILT = ("shape",)
-"""Stages of the method that this version does not have."""
-
-STAGE_VERSION = "3"
+STAGE_VERSION = "4"
 """Part of every key of the store: raised when a stage computes something else from the same input."""
 
 PRESETS = {
@@ -64,6 +62,7 @@ class Reconstruction:
     energies: EnergyConsistency | None
     separation: SeparationResult | None
     tables: TableChanges | None
+    shape: ShapeStage | None
     waxs: WaxsFit | None
     weights: ProfileWeights | None
     findings: tuple[Finding, ...]
@@ -124,6 +123,7 @@ def reconstruct(
         options_run,
         profile_run,
         separation_run,
+        shape_stage,
         tables_run,
         waxs_run,
         waxs_summary,
@@ -145,6 +145,7 @@ def reconstruct(
     separation: SeparationResult | None = None
     tables: TableChanges | None = None
     waxs: WaxsFit | None = None
+    shape: ShapeStage | None = None
     weights: ProfileWeights | None = None
     findings: tuple[Finding, ...] = ()
     if last >= STAGES.index("profile"):
@@ -173,6 +174,15 @@ def reconstruct(
             from nanostrata.stages.describe_particle import describe_particle
 
             particle = describe_particle(fit, solid)
+    if last >= STAGES.index("shape") and fit is not None and solid is not None:
+        progress("looking for the shape without a model")
+        shape = step(
+            "shape",
+            lambda: shape_stage.run_shape(
+                recipe, inputs, solid, gather.factor_tables(recipe)[0], fit, store.folder / "shape", seed=seed, preset=preset,
+                workers=workers, fresh=store.fresh, progress=progress,
+            ),
+        )  # fmt: skip
     if last >= STAGES.index("waxs") and inputs.waxs is not None and solid is not None:
         progress("fitting the wide-angle peaks")
         waxs = step("waxs", lambda: waxs_run.fit_waxs(recipe, inputs, solid, particle, seed, progress))
@@ -212,13 +222,14 @@ def reconstruct(
         findings += options_run.findings(recipe, fit)
         if fit is not None:
             findings += tables_run.findings(tables, fit)
+        findings += shape_stage.findings(shape)
         findings += waxs_summary.waxs_findings(waxs)
         findings += derived_run.findings(recipe, verification, diffusion, mismatch)
     return Reconstruction(
         recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,
         ensemble=ensemble, verification=verification, diffusion=diffusion, mismatch=mismatch,
         energies=energies, separation=separation, tables=tables, weights=weights,
-        waxs=waxs,
+        waxs=waxs, shape=shape,
         findings=findings, seed=seed, preset=preset,
     )  # fmt: skip
 
@@ -300,11 +311,9 @@ def run_project(
     from nanostrata.pipeline.store import Store
     from nanostrata.pipeline.write import write_run
 
-    refused = [s for s in only if s in NOT_BUILT]
-    unknown = [s for s in only if s not in STAGES and s not in NOT_BUILT]
-    if refused or unknown:
+    unknown = [s for s in only if s not in STAGES]
+    if unknown:
         raise RecipeError(
-            *[f"--only {s}: this stage is not built in this version; there are {', '.join(STAGES)}" for s in refused],
             *[f"--only {s}: no such stage; there are {', '.join(STAGES)}" for s in unknown],
         )
     if preset not in PRESETS:
@@ -350,4 +359,4 @@ def _both(progress: Callable[[str], None]) -> Callable[[str], None]:
     return tell
 
 
-__all__ = ["NOT_BUILT", "PRESETS", "STAGES", "Reconstruction", "RunResult", "reconstruct", "run_project"]
+__all__ = ["PRESETS", "STAGES", "Reconstruction", "RunResult", "reconstruct", "run_project"]

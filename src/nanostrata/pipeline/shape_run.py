@@ -50,6 +50,7 @@ class ShapeRequest(Domain):
     bead_nm : diameter of a bead; None chooses it
     with_constant : fit a flat background
     spread_shape : distribution of the sizes, "gaussian" or "lognormal"
+    naive : make runs without the spread, too
     """
 
     spread: float
@@ -60,6 +61,7 @@ class ShapeRequest(Domain):
     bead_nm: float | None = None
     with_constant: bool = True
     spread_shape: str = "gaussian"
+    naive: bool = True
 
     @property
     def effort(self) -> ShapeEffort:
@@ -180,7 +182,7 @@ def find_shape(
     runner = _Runner(folder, request, pool, fresh, progress, _digest(curve))
     progress("reading Rg, p(r) and the largest distance")
     plan = runner.plan(curve, request.spread)
-    naive_plan = runner.plan(curve, 0.0) if request.spread > 0.0 else None
+    naive_plan = runner.plan(curve, 0.0) if request.spread > 0.0 and request.naive else None
     seed = request.seed
     tasks = [_data_task(plan, seed, "data", i, plan.intensity) for i in range(request.runs)]
     tasks += [

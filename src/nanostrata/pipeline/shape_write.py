@@ -56,8 +56,8 @@ def summarise_shape(outcome: ShapeOutcome) -> dict[str, Any]:
             }
         ],
         "shape": shape_part(outcome),
-        "findings": _findings(outcome),
-        "warnings": _warnings(outcome),
+        "findings": shape_findings(outcome),
+        "warnings": shape_warnings(outcome),
     }  # fmt: skip
 
 
@@ -117,7 +117,8 @@ def _before(f: CurveFigures) -> dict[str, Any]:
     }
 
 
-def _findings(outcome: ShapeOutcome) -> list[dict[str, Any]]:
+def shape_findings(outcome: ShapeOutcome) -> list[dict[str, Any]]:
+    """Return the sentences, as plain types."""
     r = outcome.reading
     aspect = r.aspect_ratio
     width = aspect["interval95"][1] - aspect["interval95"][0]
@@ -137,7 +138,8 @@ def _findings(outcome: ShapeOutcome) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _warnings(outcome: ShapeOutcome) -> list[dict[str, str]]:
+def shape_warnings(outcome: ShapeOutcome) -> list[dict[str, str]]:
+    """Return the warnings, as plain types."""
     from nanostrata.kernels._jit import numba_available
 
     out = [{"code": "shape_note", "message": n, "stage": "shape"} for n in outcome.plan.notes]

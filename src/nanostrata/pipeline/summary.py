@@ -15,6 +15,8 @@ from nanostrata.pipeline.families_run import families_summary
 from nanostrata.pipeline.options_run import options_summary
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import separation_summary
+from nanostrata.pipeline.shape_stage import summary_of as shape_summary
+from nanostrata.pipeline.shape_stage import warnings_of as shape_warnings
 from nanostrata.pipeline.summary_atoms import atoms_part, verification_part
 from nanostrata.pipeline.summary_crystal import crystal_part, crystal_warnings
 from nanostrata.pipeline.summary_diffusion import diffusion_summary
@@ -69,6 +71,9 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         out |= _contrasts(r.contrasts)
         warnings += [{"code": c, "message": m, "stage": "profile"} for c, m in r.contrasts.warnings]
         warnings += [{"code": "bound_touched", "message": m, "stage": "profile"} for m in r.contrasts.bounds_touched]
+    if r.shape is not None:
+        out["shape"] = shape_summary(r.shape)
+        warnings += shape_warnings(r.shape)
     if r.waxs is not None:
         out["waxs"] = waxs_summary(r.waxs)
         warnings += waxs_warnings(r.waxs)

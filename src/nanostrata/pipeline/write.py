@@ -17,6 +17,7 @@ from nanostrata.pipeline.energies_run import write_energies
 from nanostrata.pipeline.families_run import write_families
 from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import write_separation
+from nanostrata.pipeline.shape_stage import write_stage
 from nanostrata.pipeline.summary import summarise
 from nanostrata.pipeline.summary_crystal import write_strain
 from nanostrata.pipeline.summary_resolution import write_resolution
@@ -61,6 +62,8 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
     if r.inputs.sizes is not None and len(r.inputs.sizes.diameters_nm):
         write_csv(folder / "tem_readings.csv", ["diameter_nm"], [[d] for d in r.inputs.sizes.diameters_nm])
     _curves(r, folder)
+    if r.shape is not None:
+        write_stage(r.shape, folder.parent)
     if r.waxs is not None:
         write_waxs(folder, r.waxs)
     if r.ensemble is not None:
