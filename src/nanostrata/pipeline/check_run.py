@@ -136,7 +136,11 @@ def inspect_project(path: Path) -> CheckReport:
     ]
     return CheckReport(
         recipe=recipe,
-        files=(*(_curve_row(_role(recipe), c) for c in curves), *_waxs_rows(waxs), *_other_rows(saxs, measured, sizes, composition)),
+        files=(
+            *(_curve_row(_role(recipe), c) for c in curves),
+            *_waxs_rows(waxs),
+            *_other_rows(saxs, measured, sizes, composition),
+        ),
         factors=factors,
         contrasts=contrasts,
         spread=_spread(recipe, solid, energies),

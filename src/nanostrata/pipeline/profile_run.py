@@ -48,7 +48,7 @@ def fit_recipe(
         smoothness=recipe.particle.smoothness,
         smoothness_sd=recipe.particle.smoothness_sd,
         smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
-        **spending,
+        **spending,  # type: ignore[arg-type]
     )
     from nanostrata.pipeline.pool import make_pool
 

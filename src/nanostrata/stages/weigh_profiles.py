@@ -232,7 +232,7 @@ def _mixture(numbers: tuple[WeighedProfile, ...], done: Sequence[_Done], total: 
     return Draws(
         names=d.names, theta=stacked, shell_fraction=stacked[:, :n], best=d.best, chi2=d.chi2, chi2_total=d.chi2_total,
         # independent, weighed draws: there are no chains to compare
-        r_hat=1.0, effective=float(min(*used, len(stacked))), acceptance=float(np.nan),
+        r_hat=1.0, effective=float(min(*used, len(stacked))), acceptance=1.0,
     )  # fmt: skip
 
 
