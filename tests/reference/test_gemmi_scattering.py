@@ -18,7 +18,7 @@ NUMBERS = [line.split(",") for line in (HERE / "numbers.csv").read_text("utf-8")
 
 
 def maker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_gemmi_numbers", HERE / "make_numbers.py")
+    spec = importlib.util.spec_from_file_location("make_gemmi_numbers", HERE / "make_form_factors.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

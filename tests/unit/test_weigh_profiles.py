@@ -47,7 +47,9 @@ def test_mixture_has_the_shells_of_the_best_number(weights: ProfileWeights) -> N
     assert d.names[:4] == ("x1", "x2", "x3", "diameter_mean_nm")
     assert d.shell_fraction.shape == (200, 3)
     best = weights.numbers[2]
-    assert d.shell_fraction.mean(axis=0) == pytest.approx(best.draws.mean(axis=0), abs=5 * best.draws.std(axis=0).max() / np.sqrt(200))
+    assert d.shell_fraction.mean(axis=0) == pytest.approx(
+        best.draws.mean(axis=0), abs=5 * best.draws.std(axis=0).max() / np.sqrt(200)
+    )
 
 
 def test_profiles_are_those_of_the_parameters(weights: ProfileWeights) -> None:

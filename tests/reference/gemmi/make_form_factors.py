@@ -1,4 +1,4 @@
-"""Write numbers.csv with gemmi: python tests/reference/gemmi/make_numbers.py.
+"""Write numbers.csv with gemmi: python tests/reference/gemmi/make_form_factors.py.
 
 Form factors of International Tables C (1992), that is Cromer & Mann's four Gaussians, with f' and f'' of Cromer & Liberman,
 and with them the double sum over all pairs of a small cluster of five elements, written out here in plain Python loops.
@@ -57,7 +57,7 @@ def main() -> None:
     import gemmi
 
     with Path(__file__).with_name("numbers.csv").open("w", encoding="utf-8", newline="") as stream:
-        stream.write(f"# gemmi {gemmi.__version__}; python tests/reference/gemmi/make_numbers.py\n")
+        stream.write(f"# gemmi {gemmi.__version__}; python tests/reference/gemmi/make_form_factors.py\n")
         writer = csv.writer(stream)
         writer.writerow(["what", "at", "q_inv_nm", "value"])
         writer.writerows((what, at, f"{q:g}", f"{value:.8g}") for what, at, q, value in rows())
