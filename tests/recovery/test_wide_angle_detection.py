@@ -22,7 +22,7 @@ from nanostrata.stages.verify_wide_angle import verify_wide_angle
 from .wrong_atoms import ASPECT, CASES, MEAN_NM, STD_NM, Wrong, mean_shells
 
 CRYSTALS: dict[str, dict[str, Any]] = {
-    "true": {},
+    "true": {"aspect_spread": 0.05},
     "zinc blende": {"structure": "zincblende"},
     "faults 0.15": {"crystal": CrystalPlan(faults=Faults(probability=0.15))},
     "1.45 along 001": {"axis": "001", "aspect": 1.45},
@@ -45,13 +45,14 @@ EXPECTED = {  # 1: found out in at least 16 of 20, 0: in at most 1 of 20, None: 
 
 def crystals(
     solid: SolidSolution, seed: int, count: int, *, wrong: Wrong = CASES["true"], axis: str = "110", aspect: float = ASPECT,
-    mean_nm: float = MEAN_NM, structure: str | None = None, crystal: CrystalPlan | None = None,
+    aspect_spread: float = 0.0, mean_nm: float = MEAN_NM, structure: str | None = None, crystal: CrystalPlan | None = None,
 ) -> AtomEnsemble:  # fmt: skip
     """Particles of one case, from another seed than the measurement."""
     plan = plan_sizes(mean_nm, STD_NM, count, q_max_inv_nm=4.5)
     n = len(plan.diameter_nm)
+    rng = np.random.default_rng([seed, 5])
     return build_ensemble(
-        solid, plan, mean_nm=mean_nm, std_nm=STD_NM, aspect_ratio=np.full(n, aspect), axis=axis, structure=structure,
+        solid, plan, mean_nm=mean_nm, std_nm=STD_NM, aspect_ratio=aspect * np.exp(aspect_spread * rng.standard_normal(n)), axis=axis, structure=structure,
         crystal=crystal, shell_fraction=np.tile(mean_shells(wrong), (n, 1)), profiles=[wrong.profile] * n,
         seed=np.random.SeedSequence([seed, 78]),
     )  # fmt: skip
