@@ -40,7 +40,7 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         "recipe": r.recipe.model_dump(mode="json", exclude_none=True),
         "simulated": (r.recipe.root / "truth.json").is_file(),
         "inputs": _inputs(r),
-        "notes": list(r.inputs.notes),
+        "notes": [*r.inputs.notes, *_left_out(r)],
     }
     if r.recipe.growth is not None:
         out["growth"] = r.recipe.growth.model_dump()
@@ -100,6 +100,13 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
     ]
     out["warnings"] = warnings
     return out
+
+
+def _left_out(r: Reconstruction) -> list[str]:
+    """What the preset did not do."""
+    if r.fit is None or r.solid is None or r.solid.shell is None or (r.weights is not None and r.weights.families):
+        return []
+    return ["kinds of profile were not weighed against each other: --preset standard does that"]
 
 
 def _curve_warnings(r: Reconstruction) -> list[dict[str, str]]:
