@@ -9,6 +9,7 @@ import numpy as np
 from nanostrata.domain.base import Domain, FloatArray, freeze, frozen_array
 from nanostrata.domain.fit import Draws
 from nanostrata.errors import PhysicsError
+from nanostrata.kernels.statistics import probabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,6 +94,4 @@ class ProfileWeights(Domain):
 
 def shares(models: tuple[WeighedProfile, ...]) -> FloatArray:
     """Return the probability of each model where all are equally probable beforehand; they add up to 1."""
-    ln_z = np.array([w.ln_z for w in models])
-    p = np.exp(ln_z - ln_z.max())
-    return np.asarray(p / p.sum())
+    return probabilities(np.array([w.ln_z for w in models]))

@@ -81,3 +81,10 @@ class Verification(Domain):
     def passed(self) -> bool:
         """True when no data set fails."""
         return all(d.verdict == "agrees" for d in self.data_sets)
+
+
+def verdict_sentence(what: str, chi2: float, dof: int, p: float, size: str) -> str:
+    """Return the verdict of one data set in words; ``size`` says what was compared."""
+    chance = f"p = {p:.2g}" if p >= 1e-12 else "p < 1e-12"
+    verb = "agrees with" if p >= THRESHOLD_P else "speaks AGAINST"
+    return f"{what} {verb} the atoms: chi2 {chi2:.4g} for {dof} degrees of freedom ({size}; {chance})."

@@ -36,3 +36,9 @@ def slow_residuals(residual: FloatArray) -> float:
             break
         total += 2.0 * rho
     return total
+
+
+def probabilities(ln_weight: FloatArray) -> FloatArray:
+    """Return weights that add up to 1 from their logarithms, which may lack a common constant."""
+    p = np.exp(ln_weight - np.max(ln_weight))
+    return np.asarray(p / p.sum())

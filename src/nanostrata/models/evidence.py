@@ -10,6 +10,7 @@ import numpy as np
 from nanostrata.domain.base import FloatArray
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.hmc import sample
+from nanostrata.kernels.statistics import probabilities
 from nanostrata.models.collapsed import CollapsedPosterior
 from nanostrata.models.explore import laplace_covariance
 from nanostrata.models.families import ProfileFamily, Shells
@@ -199,7 +200,7 @@ def integrate(
     batch = min(BATCH, most)
     points, ratio = drawn(parts, batch)
     if _effective(ratio) < min(wanted, batch) / GOOD and most > batch:
-        first = points[resample(_weights(ratio), batch // 2, rng)]
+        first = points[resample(probabilities(ratio), batch // 2, rng)]
         for count in PARTS:
             cut = _cut(first, count, cov, rng)
             tried = drawn(cut, batch)
@@ -208,7 +209,7 @@ def integrate(
     while _effective(ratio) < wanted and 2 * len(ratio) <= most:
         z, more = drawn(parts, len(ratio))
         points, ratio = np.concatenate([points, z]), np.concatenate([ratio, more])
-    w, effective = _weights(ratio), _effective(ratio)
+    w, effective = probabilities(ratio), _effective(ratio)
     error = np.sqrt(max(0.0, 1.0 / effective - 1.0 / len(points)))
     used = w > 0
     top = float(ratio.max())
@@ -216,12 +217,6 @@ def integrate(
         ln_z=top + float(np.log(np.mean(np.exp(ratio - top)))), ln_z_sigma=float(error), effective=effective,
         points=points[used], weights=w[used],
     )  # fmt: skip
-
-
-def probabilities(ln_z: FloatArray) -> FloatArray:
-    """Probability of each model where all are equally likely beforehand."""
-    p = np.exp(ln_z - np.max(ln_z))
-    return np.asarray(p / p.sum())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,13 +237,8 @@ def _covariance(draws: FloatArray, first: FloatArray) -> FloatArray:
     return np.asarray(share * np.atleast_2d(np.cov(draws.T)) + (1.0 - share) * first)
 
 
-def _weights(ratio: FloatArray) -> FloatArray:
-    w = np.exp(ratio - ratio.max())
-    return np.asarray(w / w.sum())
-
-
 def _effective(ratio: FloatArray) -> float:
-    w = _weights(ratio)
+    w = probabilities(ratio)
     return float(1.0 / np.sum(w * w))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from nanostrata.domain import Composition, ScatteringCurve, SizeDistribution
 from nanostrata.domain.base import FloatArray, IntArray
 from nanostrata.domain.ensemble import AtomEnsemble
-from nanostrata.domain.verification import THRESHOLD_P, DataSet, Verification, VerifiedCurve
+from nanostrata.domain.verification import DataSet, Verification, VerifiedCurve, verdict_sentence
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.predictive import Predictive, predictive_chi2
 from nanostrata.models.atom_cloud import particle_intensities
@@ -298,7 +298,7 @@ def _curves(
     )
     return DataSet(
         name=name, chi2=result.chi2, dof=result.dof, p=chance, curves=tuple(verified), corrections=tuple(corrections),
-        sentence=_sentence(name.upper(), result.chi2, result.dof, chance, f"{len(curves)} curve{'s' if len(curves) > 1 else ''}, {len(data)} points"),
+        sentence=verdict_sentence(name.upper(), result.chi2, result.dof, chance, f"{len(curves)} curve{'s' if len(curves) > 1 else ''}, {len(data)} points"),
         numbers={"scale": scale, "points": float(len(data))},
     )  # fmt: skip
 
@@ -328,13 +328,6 @@ def _corrections(
     return out, fixed
 
 
-def _sentence(what: str, chi2: float, dof: int, p: float, size: str) -> str:
-    chance = f"p = {p:.2g}" if p >= 1e-12 else "p < 1e-12"
-    if p >= THRESHOLD_P:
-        return f"{what} agrees with the atoms: chi2 {chi2:.4g} for {dof} degrees of freedom ({size}; {chance})."
-    return f"{what} speaks AGAINST the atoms: chi2 {chi2:.4g} for {dof} degrees of freedom ({size}; {chance})."
-
-
 def _tem(ensemble: AtomEnsemble, sizes: SizeDistribution) -> DataSet:
     """Mean, width and aspect ratio as built against the micrographs."""
     from scipy.stats import chi2 as law
@@ -356,7 +349,7 @@ def _tem(ensemble: AtomEnsemble, sizes: SizeDistribution) -> DataSet:
     p = float(law.sf(chi2, len(z)))
     return DataSet(
         name="tem", chi2=chi2, dof=len(z), p=p, numbers=numbers,
-        sentence=_sentence("TEM", chi2, len(z), p, f"mean {mean:.2f} nm against {sizes.mean_nm:.2f} ± {sizes.mean_sigma_nm:.2f} nm"),
+        sentence=verdict_sentence("TEM", chi2, len(z), p, f"mean {mean:.2f} nm against {sizes.mean_nm:.2f} ± {sizes.mean_sigma_nm:.2f} nm"),
     )  # fmt: skip
 
 
@@ -384,7 +377,7 @@ def _edx(ensemble: AtomEnsemble, composition: Composition) -> DataSet:
         name="edx", chi2=chi2, dof=dof, p=p,
         numbers={f"atoms.{e}": float(s) for e, s in zip(names, share, strict=True)}
         | {f"edx.{e}": float(f) for e, f in zip(names, composition.atomic_fraction, strict=True)},
-        sentence=_sentence(
+        sentence=verdict_sentence(
             "EDX", chi2, dof, p,
             f"furthest off: {names[worst]} {100 * share[worst]:.1f} against {100 * composition.atomic_fraction[worst]:.1f} at.%",
         ),

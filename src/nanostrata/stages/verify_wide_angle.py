@@ -10,7 +10,7 @@ import numpy as np
 from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.ensemble import AtomEnsemble
-from nanostrata.domain.verification import THRESHOLD_P, DataSet, VerifiedCurve
+from nanostrata.domain.verification import DataSet, VerifiedCurve, verdict_sentence
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.predictive import Predictive, predictive_chi2
 from nanostrata.models.atom_cloud import particle_intensities
@@ -206,8 +206,6 @@ def _data_set(
         label=curve.label, energy_kev=float(curve.energy_kev or 0.0), q_inv_nm=q, intensity=data, sigma=sigma, atoms=result.fit,
         bare=peaks + background, model_error=error, chi2_reduced=float(np.mean(rest**2)),
     )  # fmt: skip
-    chance = f"p = {p:.2g}" if p >= 1e-12 else "p < 1e-12"
-    verb = "agrees with" if p >= THRESHOLD_P else "speaks AGAINST"
     size = f"{len(q)} points; R_w {100 * r_w:.1f} %; distances {100 * (stretch - 1.0):+.2f} %"
     corrections = sorted(
         ((f"smooth deviation {j + 1}", float(b)) for j, b in enumerate(result.bound[:FORM_DEGREE])),
@@ -215,7 +213,7 @@ def _data_set(
     )
     return DataSet(
         name="waxs", chi2=result.chi2, dof=dof, p=p, curves=(verified,), corrections=tuple(corrections),
-        sentence=f"WAXS {verb} the atoms: chi2 {result.chi2:.4g} for {dof} degrees of freedom ({size}; {chance}).",
+        sentence=verdict_sentence("WAXS", result.chi2, dof, p, size),
         numbers={
             "r_w": r_w, "distance_factor": stretch, "b_nm2": b_nm2, "scale": float(result.free[0]), "points": float(len(q)),
             "particles": float(len(ensemble)),
