@@ -33,9 +33,10 @@ from nanostrata.models.energy_scales import (
 )
 from nanostrata.models.explore import best_point, draw
 from nanostrata.models.families import make_family
+from nanostrata.models.fit_setup import FitSetup
 from nanostrata.models.graded_particle import SizeRange, prepare
 from nanostrata.models.posterior import Gaussian, Posterior, curve_slices
-from nanostrata.stages.judge_energies import EnergySettings, judge_energies
+from nanostrata.stages.judge_energies import judge_energies
 
 THICK = np.array([0.11, 0.155, 0.31, 0.63, 0.91])
 ERRORS = ContrastErrors(medium_density=0.002, energy_ev=0.5)
@@ -57,7 +58,8 @@ def posterior_of(curves: list[ScatteringCurve], prior: PriorKnowledge) -> Poster
 
 
 def judge(curves: list[ScatteringCurve], prior: PriorKnowledge) -> Any:
-    return judge_energies(curves, solid(), CHANTLER, prior, EnergySettings(), seed=3)
+    setup = FitSetup(curves=tuple(curves), solid=solid(), factors=CHANTLER, known=prior)
+    return judge_energies(setup, make_family("shells", 5), seed=3)
 
 
 def exchanged(curves: list[ScatteringCurve], a: int, b: int) -> list[ScatteringCurve]:

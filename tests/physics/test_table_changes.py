@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,19 +13,20 @@ import pytest
 
 from nanostrata.domain.table_changes import TableChanges
 from nanostrata.models.explore import best_point
+from nanostrata.models.families import make_family
 from nanostrata.pipeline import gather
 from nanostrata.pipeline.check_factors import available_tables
-from nanostrata.pipeline.known import prior_knowledge, stated_or_guessed_sizes
+from nanostrata.pipeline.fit_recipe import fit_setup
+from nanostrata.pipeline.known import stated_or_guessed_sizes
 from nanostrata.pipeline.recipe import load_recipe
 from nanostrata.pipeline.tables_run import summary_of
-from nanostrata.stages import compare_tables as stage
-from nanostrata.stages.compare_tables import TableSettings, compare_tables, with_moved_f_prime
+from nanostrata.stages.compare_tables import compare_tables, with_moved_f_prime
 from nanostrata.tables.factors import FactorTable, load_factors, with_measured
 
 DEMO = Path(str(files("nanostrata"))) / "data" / "demo" / "thick"
 SCANS = Path(__file__).parents[1] / "reference" / "xas"
 PAGE = Path(__file__).parents[2] / "docs" / "theory-factors.md"
-SETTINGS = TableSettings(shape="prolate")
+FIVE = make_family("shells", 5)
 
 
 class Thick:
@@ -39,12 +41,15 @@ class Thick:
         recipe = load_recipe(file)
         self.solid = gather.materials(recipe)
         self.inputs = gather.read_inputs(recipe, self.solid)
-        self.known = prior_knowledge(recipe, self.inputs, stated_or_guessed_sizes(self.inputs))
+        self.setup = fit_setup(recipe, self.inputs, self.solid, stated_or_guessed_sizes(self.inputs))
         (self.used, *others) = available_tables(recipe, gather.factor_tables(recipe)[0]).items()
         self.others = dict(others)
 
     def compare(self, others: dict[str, FactorTable]) -> TableChanges:
-        return compare_tables(self.inputs.curves, self.solid, self.used, others, self.known, SETTINGS)
+        return self.compare_from(*self.used, others)
+
+    def compare_from(self, name: str, table: FactorTable, others: dict[str, FactorTable]) -> TableChanges:
+        return compare_tables(replace(self.setup, factors=table), FIVE, name, others, shells=5)
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +77,10 @@ def test_a_small_change_is_that_of_linear_response(thick: Thick) -> None:
     """One Gauss-Newton step at the old best point, from residuals and derivatives alone, without any search."""
     table = moved_zn(thick.used[1], 0.0, known_to=0.1)
     other = with_moved_f_prime(table, 9.63)
-    found = compare_tables(thick.inputs.curves, thick.solid, ("m", table), {"moved": other}, thick.known, SETTINGS)
+    found = thick.compare_from("m", table, {"moved": other})
 
-    old = stage._posterior(thick.inputs.curves, thick.solid, table, thick.known, SETTINGS, None)
-    new = stage._posterior(thick.inputs.curves, thick.solid, other, thick.known, SETTINGS, None)
+    old = replace(thick.setup, factors=table).posterior(FIVE)
+    new = replace(thick.setup, factors=other).posterior(FIVE)
     theta = best_point(old)
     assert theta[:5].min() > 1e-3  # no wall in the way of a straight line
     assert theta[:5].max() < 1 - 1e-3
@@ -88,16 +93,16 @@ def test_a_small_change_is_that_of_linear_response(thick: Thick) -> None:
 
 def test_the_error_of_a_measurement_is_the_larger_of_together_and_one_by_one(thick: Thick) -> None:
     table = moved_zn(thick.used[1], 0.03)
-    known = compare_tables(thick.inputs.curves, thick.solid, ("m", table), {}, thick.known, SETTINGS)
+    known = thick.compare_from("m", table, {})
     assert known.names == ()
     assert known.sigma.shape == (5,)
-    curves, energies = thick.inputs.curves, [c.energy_kev for c in thick.inputs.curves]
+    energies = [c.energy_kev for c in thick.inputs.curves]
     tables = {"together": with_moved_f_prime(table, None)} | {str(e): with_moved_f_prime(table, e) for e in energies}
-    refitted = compare_tables(curves, thick.solid, ("m", table), tables, thick.known, SETTINGS)
+    refitted = thick.compare_from("m", table, tables)
     together, single = refitted.changes[0], refitted.changes[1:]
     assert known.sigma == pytest.approx(np.maximum(np.abs(together), np.sqrt((single**2).sum(axis=0))), abs=2e-4)
     # twice the error of the measurement is twice that of the composition: nothing else stands in this number
-    double = compare_tables(curves, thick.solid, ("m", _twice(table)), {}, thick.known, SETTINGS)
+    double = thick.compare_from("m", _twice(table), {})
     assert double.sigma == pytest.approx(2 * known.sigma, rel=0.1, abs=2e-4)
 
 

@@ -10,6 +10,7 @@ import pytest
 from nanostrata.domain.diffusion import Diffusion
 from nanostrata.domain.origin import Origin
 from nanostrata.models.build_posterior import PriorKnowledge
+from nanostrata.models.fit_setup import FitSetup
 from nanostrata.simulate.campaign import simulate
 from nanostrata.simulate.truth import RadialTruth, Truth
 from nanostrata.stages.derive_diffusion import DiffusionSettings, derive_diffusion
@@ -61,8 +62,9 @@ def recover(diffusivity: float, seed: int, *, particles: int, aspect: float, dra
         curves.append(replace(c, q_inv_nm=c.q_inv_nm[used], intensity=c.intensity[used], sigma=c.sigma[used]))
     settings = replace(QUICK, shape=shape, draws=draws, warmup=draws)
     profile = fit_profile(curves, solid(), CHANTLER, None, prior, settings, seed=seed)
+    setup = FitSetup(curves=tuple(curves), solid=solid(), factors=CHANTLER, known=prior, shape=shape)
     result = derive_diffusion(
-        curves, solid(), CHANTLER, prior, profile, DiffusionSettings(draws=draws, warmup=draws, chains=2),
+        setup, profile, DiffusionSettings(draws=draws, warmup=draws, chains=2),
         growth_time_s=TIME_S, temperature_c=150.0, seed=seed,
     )  # fmt: skip
     f = result.fick

@@ -15,12 +15,14 @@ from nanostrata.domain.energy_consistency import Exchange
 from nanostrata.models.contrast_errors import ContrastErrors
 from nanostrata.models.energy_consistency import Energies, refit, try_exchanges
 from nanostrata.models.explore import best_point
+from nanostrata.models.families import ProfileFamily, make_family
+from nanostrata.models.fit_setup import FitSetup
 from nanostrata.pipeline import gather
-from nanostrata.pipeline.known import prior_knowledge, stated_or_guessed_sizes
+from nanostrata.pipeline.fit_recipe import fit_setup
+from nanostrata.pipeline.known import stated_or_guessed_sizes
 from nanostrata.pipeline.pool import make_pool
 from nanostrata.pipeline.recipe import load_recipe
 from nanostrata.pipeline.simulate_run import simulate_run
-from nanostrata.stages.judge_energies import EnergySettings, _posterior
 
 from .campaign import CHANTLER, known, measure, site_mean, solid
 
@@ -34,24 +36,25 @@ SAMPLES = {
 pytestmark = pytest.mark.slow
 
 
-def tried(
-    curves: Any, sol: Any, table: Any, prior: Any, settings: EnergySettings
-) -> tuple[tuple[Exchange, ...], float]:
-    energies = Energies(curves=tuple(curves), solid=sol, factors=table, errors=prior.contrast_errors)
-    p = _posterior(curves, sol, table, prior, settings)
+def tried(setup: FitSetup, family: ProfileFamily) -> tuple[tuple[Exchange, ...], float]:
+    energies = Energies(
+        curves=setup.curves, solid=setup.solid, factors=setup.factors, errors=setup.known.contrast_errors
+    )
+    p = setup.posterior(family)
     given = refit(p, [best_point(p)])
     return try_exchanges(energies, p, given, len(p.intensity) - int(p.free.sum()))
 
 
-def from_model(sample: str, seed: int) -> Any:
+def from_model(sample: str, seed: int) -> tuple[FitSetup, ProfileFamily]:
     x, mean, std = SAMPLES[sample]
     prior = replace(
         known(mean, std, seed, site_mean(x)), contrast_errors=ContrastErrors(medium_density=0.002, energy_ev=0.5)
     )
-    return measure(x, mean, std, seed), solid(), CHANTLER, prior, EnergySettings()
+    curves = tuple(measure(x, mean, std, seed))
+    return FitSetup(curves=curves, solid=solid(), factors=CHANTLER, known=prior), make_family("shells", 5)
 
 
-def from_atoms(sample: str, seed: int, folder: Path) -> Any:
+def from_atoms(sample: str, seed: int, folder: Path) -> tuple[FitSetup, ProfileFamily]:
     if not (folder / "truth.json").exists():
         simulate_run(Path(str(files("nanostrata") / "data" / "demo" / sample / "truth.toml")), folder, seed=seed)
     recipe = load_recipe(folder / "project.toml")
@@ -59,16 +62,7 @@ def from_atoms(sample: str, seed: int, folder: Path) -> Any:
     assert sol is not None
     inputs = gather.read_inputs(recipe, sol)
     sizes = stated_or_guessed_sizes(inputs)
-    settings = EnergySettings(
-        profile=recipe.particle.profile, shape=recipe.particle.shape, size_kind=recipe.particle.sizes
-    )
-    return (
-        inputs.curves,
-        sol,
-        gather.factor_tables(recipe)[0],
-        prior_knowledge(recipe, inputs, sizes),
-        settings,
-    )
+    return fit_setup(recipe, inputs, sol, sizes), make_family(recipe.particle.profile, 5)
 
 
 def one(job: tuple[str, str, int, str]) -> dict[str, Any]:
@@ -78,17 +72,18 @@ def one(job: tuple[str, str, int, str]) -> dict[str, Any]:
     if path.exists():
         return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     if kind == "model":
-        curves, sol, table, prior, settings = from_model(sample, seed)
+        setup, family = from_model(sample, seed)
     else:
-        curves, sol, table, prior, settings = from_atoms(sample, seed, Path(folder) / sample / str(seed) / "data")
+        setup, family = from_atoms(sample, seed, Path(folder) / sample / str(seed) / "data")
     out: dict[str, Any] = {}
     for pair in (None, *PAIRS):
+        curves = setup.curves
         moved = list(curves)
         if pair is not None:
             a, b = pair
             moved[a] = replace(curves[a], energy_kev=curves[b].energy_kev)
             moved[b] = replace(curves[b], energy_kev=curves[a].energy_kev)
-        exchanges, limit = tried(moved, sol, table, prior, settings)
+        exchanges, limit = tried(replace(setup, curves=tuple(moved)), family)
         called = sorted((e for e in exchanges if e.verdict == "exchanged"), key=lambda e: -e.gain)
         gain = max(e.gain for e in exchanges if pair is None or (e.first, e.second) == pair)
         out["none" if pair is None else str(pair)] = {

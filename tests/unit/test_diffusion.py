@@ -27,6 +27,7 @@ from nanostrata.models.diffusion import (
 )
 from nanostrata.models.explore import best_point
 from nanostrata.models.families import Fick, Shells, make_family
+from nanostrata.models.fit_setup import FitSetup
 from nanostrata.models.graded_particle import SizeRange, prepare
 from nanostrata.models.materials import make_material
 from nanostrata.models.shell_curve import spheroid_curve
@@ -265,12 +266,12 @@ def diffused(x_surface, tau, seed):
 def derived():
     curves, prior = diffused(0.9, 0.06, 3), known(4.0, 0.44, 3, None)
     profile = fit(curves, prior, replace(QUICK, draws=60, warmup=60, refits=2))
-    args = (curves, solid(), CHANTLER, prior, profile, SHORT)
+    args = (FitSetup(curves=tuple(curves), solid=solid(), factors=CHANTLER, known=prior), profile, SHORT)
     return args, derive_diffusion(*args, growth_time_s=600.0, temperature_c=150.0, seed=5)
 
 
 def test_stage_says_what_it_found(derived):
-    (_, _, _, _, profile, _), d = derived
+    (_, profile, _), d = derived
     assert d.verdict == "determined"
     assert d.elements == ("Zn",)
     assert d.density_nm3.shape == (len(profile.main.theta), 5)
@@ -312,16 +313,15 @@ def test_same_seed_same_draws_and_another_seed_others(derived):
 
 
 def test_stage_refuses_in_words(derived):
-    (curves, s, table, prior, profile, settings), _ = derived
+    (setup, profile, settings), _ = derived
     with pytest.raises(PhysicsError, match=r"growth\.time_s"):
-        derive_diffusion(curves, s, table, prior, profile, settings, growth_time_s=0.0, temperature_c=150.0, seed=1)
+        derive_diffusion(setup, profile, settings, growth_time_s=0.0, temperature_c=150.0, seed=1)
+    fewer = replace(setup, curves=setup.curves[:3])
     with pytest.raises(PhysicsError, match="same curves"):
-        derive_diffusion(
-            curves[:3], s, table, prior, profile, settings, growth_time_s=600.0, temperature_c=150.0, seed=1
-        )
-    one = SolidSolution(core=s.core, shell=None, medium=s.medium)
+        derive_diffusion(fewer, profile, settings, growth_time_s=600.0, temperature_c=150.0, seed=1)
+    one = replace(setup, solid=replace(setup.solid, shell=None))
     with pytest.raises(PhysicsError, match="one material"):
-        derive_diffusion(curves, one, table, prior, profile, settings, growth_time_s=600.0, temperature_c=150.0, seed=1)
+        derive_diffusion(one, profile, settings, growth_time_s=600.0, temperature_c=150.0, seed=1)
 
 
 def test_result_is_stored_and_copied_whole(derived):
@@ -363,7 +363,7 @@ def test_verdicts(derived):
 
 def test_a_profile_that_no_diffusion_makes_is_told(derived):
     """Shell material inside, core material outside: free shells follow, Fick's solution cannot."""
-    (_, _, _, _, profile, _), _ = derived
+    (_, profile, _), _ = derived
     full, prior = measure(np.array([0.9, 0.9, 0.8, 0.3, 0.1]), 4.0, 0.44, seed=6), known(4.0, 0.44, 6, None)
     curves = [replace(c, q_inv_nm=c.q_inv_nm[::2], intensity=c.intensity[::2], sigma=c.sigma[::2]) for c in full]
     free = Shells(n=5, smooth_sd=None)
@@ -371,9 +371,8 @@ def test_a_profile_that_no_diffusion_makes_is_told(derived):
     posterior = build_posterior(curves, model, free, prior, sigma_factors=[c.sigma_factor for c in profile.curves])
     residuals, _ = posterior.residuals(best_point(posterior))
     other = replace(profile, shells_chi2=float(residuals @ residuals))
-    d = derive_diffusion(
-        curves, solid(), CHANTLER, prior, other, SHORT, growth_time_s=600.0, temperature_c=50.0, seed=1
-    )
+    setup = FitSetup(curves=tuple(curves), solid=solid(), factors=CHANTLER, known=prior)
+    d = derive_diffusion(setup, other, SHORT, growth_time_s=600.0, temperature_c=50.0, seed=1)
     assert d.fick.chi2 > other.shells_chi2 + 100
     assert not d.fick.describes
     assert d.verdict.startswith("not determined: spherical Fick-2 does not describe")

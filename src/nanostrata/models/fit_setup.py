@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import FloatArray
 from nanostrata.models.build_posterior import PriorKnowledge, build_posterior
 from nanostrata.models.density import SolidSolution
-from nanostrata.models.families import ProfileFamily
-from nanostrata.models.graded_particle import GradedParticle, SizeRange, prepare
+from nanostrata.models.families import ProfileFamily, shell_averages
+from nanostrata.models.graded_particle import GradedParticle, Shape, SizeKind, SizeRange, prepare
 from nanostrata.models.nodes import with_nodes
 from nanostrata.models.posterior import Posterior, curve_slices
 from nanostrata.tables.factors import FactorTable
@@ -35,8 +34,8 @@ class FitSetup:
     solid: SolidSolution
     factors: FactorTable
     known: PriorKnowledge
-    shape: Literal["sphere", "prolate", "oblate"] = "sphere"
-    size_kind: Literal["gaussian", "lognormal", "tem"] = "gaussian"
+    shape: Shape = "sphere"
+    size_kind: SizeKind = "gaussian"
     smearing: str | float = "none"
     atomic_form_factors: bool = True
     laue: bool = True
@@ -61,6 +60,12 @@ class FitSetup:
     def on_nodes(self, posterior: Posterior) -> Posterior:
         """Return the same posterior, evaluated at the few q that carry all curves."""
         return with_nodes(posterior, self.curves, lambda curves: self.particle(posterior.family, curves))
+
+
+def equispaced(posterior: Posterior, theta: FloatArray, shells: int) -> FloatArray:
+    """Return x of equispaced shells at these parameters: volume averages of the family's own, (shells,)."""
+    x, _ = posterior.family.composition(posterior.split(theta)[0])
+    return np.asarray(shell_averages(x[None], posterior.family.fractions, shells)[0])
 
 
 def enlarged_sigma(posterior: Posterior, best: FloatArray) -> FloatArray:

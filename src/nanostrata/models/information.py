@@ -14,7 +14,8 @@ from nanostrata.errors import PhysicsError
 from nanostrata.models.build_posterior import PriorKnowledge, build_posterior
 from nanostrata.models.density import SolidSolution
 from nanostrata.models.families import Shells
-from nanostrata.models.graded_particle import GradedParticle, Shape, SizeKind, SizeRange, prepare
+from nanostrata.models.fit_setup import FitSetup
+from nanostrata.models.graded_particle import Shape, SizeKind
 from nanostrata.models.plan_noise import counting_variance, fluorescence_e2
 from nanostrata.models.posterior import Posterior, curve_slices
 from nanostrata.tables.factors import FactorTable
@@ -196,7 +197,10 @@ def planned_posterior(
         )
         for e in energies_kev
     ]
-    particle = _prepare(blank, setup, family)
+    particle = FitSetup(
+        curves=tuple(blank), solid=setup.solid, factors=setup.factors, known=setup.known, shape=setup.shape, size_kind=setup.size_kind,
+        smearing=setup.smearing,
+    ).particle(family)  # fmt: skip
     evaluation = particle.evaluate(x, size)
     volume = particle.mean_volume_nm3(size)
     sites = particle.shell_shares * volume / particle.site_volumes(x)[0]
@@ -223,16 +227,6 @@ def planned_posterior(
     known = replace(setup.known, composition=edx, subtract=())
     posterior = build_posterior(curves, particle, family, known)
     return posterior, _at_guess(posterior, x, size, background)
-
-
-def _prepare(curves: Sequence[ScatteringCurve], setup: PlanSetup, family: Shells) -> GradedParticle:
-    sizes = setup.known.sizes
-    return prepare(
-        curves, setup.solid, setup.factors, family.fractions, sizes=SizeRange.around(sizes), kind=setup.size_kind,
-        shape=setup.shape, readings_nm=sizes.diameters_nm if len(sizes.diameters_nm) else None,
-        aspect_spread=(sizes.aspect_std or 0.0) / (sizes.aspect_ratio or 1.0), smearing=setup.smearing,
-        laue=setup.known.background != "none", errors=setup.known.contrast_errors,
-    )  # fmt: skip
 
 
 def _at_guess(posterior: Posterior, x: FloatArray, size: FloatArray, background: Sequence[float]) -> FloatArray:

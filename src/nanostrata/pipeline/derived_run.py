@@ -39,24 +39,18 @@ def diffusion(
 ) -> Diffusion | None:  # fmt: skip
     """Diffusivity of the exchanged element; None where the shell material brings no element that the core lacks."""
     from nanostrata.models.diffusion import diffusing_elements
-    from nanostrata.pipeline import gather
-    from nanostrata.pipeline.known import prior_knowledge
+    from nanostrata.pipeline.fit_recipe import fit_setup
     from nanostrata.stages.derive_diffusion import DiffusionSettings, derive_diffusion
 
-    assert recipe.asaxs is not None
     assert recipe.growth is not None
     try:
         diffusing_elements(solid)
     except PhysicsError as error:
         progress(f"no diffusivity: {error.problems[0]}")
         return None
-    smearing: Any = recipe.asaxs.smearing
-    settings = DiffusionSettings(
-        draws=effort["draws"], warmup=effort["warmup"], chains=effort["chains"], size_kind=recipe.particle.sizes,
-        smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
-    )  # fmt: skip
+    settings = DiffusionSettings(draws=effort["draws"], warmup=effort["warmup"], chains=effort["chains"])
     return derive_diffusion(
-        inputs.curves, solid, gather.factor_tables(recipe)[0], prior_knowledge(recipe, inputs, sizes), fit, settings,
+        fit_setup(recipe, inputs, solid, sizes), fit, settings,
         growth_time_s=recipe.growth.time_s, temperature_c=recipe.growth.temperature_c, seed=seed, progress=progress,
     )  # fmt: skip
 

@@ -25,21 +25,11 @@ def consistency(
     progress: Callable[[str], None],
 ) -> EnergyConsistency:  # fmt: skip
     """Hold every energy against the others, with the model that the profile was fitted with."""
-    from nanostrata.pipeline import gather
-    from nanostrata.pipeline.known import prior_knowledge
-    from nanostrata.stages.judge_energies import EnergySettings, judge_energies
+    from nanostrata.pipeline.fit_recipe import family_of, fit_setup
+    from nanostrata.stages.judge_energies import judge_energies
 
-    assert recipe.asaxs is not None
-    smearing: Any = recipe.asaxs.smearing
-    settings = EnergySettings(
-        shells=len(fit.fractions), profile=fit.family, shape=recipe.particle.shape, size_kind=recipe.particle.sizes,
-        smoothness=recipe.particle.smoothness, smoothness_sd=recipe.particle.smoothness_sd,
-        smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
-    )  # fmt: skip
-    known = prior_knowledge(recipe, inputs, sizes)
-    return judge_energies(
-        inputs.curves, solid, gather.factor_tables(recipe)[0], known, settings, start=fit.main, seed=seed, progress=progress
-    )  # fmt: skip
+    setup = fit_setup(recipe, inputs, solid, sizes)
+    return judge_energies(setup, family_of(recipe, fit), start=fit.main, seed=seed, progress=progress)
 
 
 def findings(c: EnergyConsistency) -> tuple[Finding, ...]:

@@ -37,19 +37,11 @@ def weigh(
     draws: int, families: bool, progress: Callable[[str], None],
 ) -> ProfileWeights:  # fmt: skip
     """Weigh numbers of shells and, if asked, families; ``draws`` of the numbers' mixture for ``particle.shells = "auto"``."""
-    from nanostrata.models.fit_setup import FitSetup
-    from nanostrata.pipeline import gather
-    from nanostrata.pipeline.known import prior_knowledge
+    from nanostrata.pipeline.fit_recipe import fit_setup
     from nanostrata.pipeline.pool import make_pool
     from nanostrata.stages.weigh_profiles import FAMILIES, WeighSettings, weigh_profiles
 
-    assert recipe.asaxs is not None
-    p, smearing = recipe.particle, recipe.asaxs.smearing
-    setup = FitSetup(
-        curves=tuple(inputs.curves), solid=solid, factors=gather.factor_tables(recipe)[0],
-        known=prior_knowledge(recipe, inputs, sizes), shape=p.shape, size_kind=p.sizes,
-        smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
-    )  # fmt: skip
+    p, setup = recipe.particle, fit_setup(recipe, inputs, solid, sizes)
     settings = WeighSettings(
         shells=p.shells if isinstance(p.shells, int) else WeighSettings().shells, families=FAMILIES if families else (),
         smoothness=p.smoothness, smoothness_sd=p.smoothness_sd, draws=draws,

@@ -223,20 +223,17 @@ def _guess(
         return PlanGuess(
             shell_fraction=np.array(stated), diameter_mean_nm=sizes.mean_nm, diameter_std_nm=sizes.std_nm, aspect_ratio=aspect
         )  # fmt: skip
-    from nanostrata.models.build_posterior import build_posterior
     from nanostrata.models.explore import best_point
     from nanostrata.models.families import Shells
-    from nanostrata.models.graded_particle import SizeRange, prepare
+    from nanostrata.models.fit_setup import FitSetup
 
     progress("fitting the measured curves for a guess")
     family = Shells(n=setup.shells, smooth_sd=setup.smooth_sd or 0.35)
-    particle = prepare(
-        inputs.curves, setup.solid, setup.factors, family.fractions, sizes=SizeRange.around(sizes), kind=setup.size_kind,
-        shape=setup.shape, readings_nm=sizes.diameters_nm if len(sizes.diameters_nm) else None,
-        aspect_spread=(sizes.aspect_std or 0.0) / (sizes.aspect_ratio or 1.0), smearing=setup.smearing,
-        laue=known.background != "none", errors=known.contrast_errors,
+    fitted = FitSetup(
+        curves=tuple(inputs.curves), solid=setup.solid, factors=setup.factors, known=replace(known, subtract=inputs.subtract),
+        shape=setup.shape, size_kind=setup.size_kind, smearing=setup.smearing,
     )  # fmt: skip
-    posterior = build_posterior(inputs.curves, particle, family, replace(known, subtract=inputs.subtract))
+    posterior = fitted.posterior(family)
     profile, size, *_ = posterior.split(best_point(posterior))
     notes.append("the sample is guessed to be what fits the measured curves best")
     return PlanGuess(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,14 @@ def table_changes(
     progress: Callable[[str], None],
 ) -> TableChanges:  # fmt: skip
     """Fit again with each other table, from the fitted profile on."""
-    from nanostrata.pipeline import gather
     from nanostrata.pipeline.check_factors import available_tables
-    from nanostrata.pipeline.known import prior_knowledge
-    from nanostrata.stages.compare_tables import TableSettings, compare_tables
+    from nanostrata.pipeline.fit_recipe import family_of, fit_setup
+    from nanostrata.stages.compare_tables import compare_tables
 
-    assert recipe.asaxs is not None
-    smearing: Any = recipe.asaxs.smearing
-    settings = TableSettings(
-        shells=len(fit.fractions), profile=fit.family, shape=recipe.particle.shape, size_kind=recipe.particle.sizes,
-        smoothness=recipe.particle.smoothness, smoothness_sd=recipe.particle.smoothness_sd,
-        smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
-    )  # fmt: skip
-    (used, chosen), *others = available_tables(recipe, gather.factor_tables(recipe)[0]).items()
+    setup = fit_setup(recipe, inputs, solid, sizes)
+    (used, chosen), *others = available_tables(recipe, setup.factors).items()
     return compare_tables(
-        inputs.curves, solid, (used, chosen), dict(others), prior_knowledge(recipe, inputs, sizes), settings,
+        replace(setup, factors=chosen), family_of(recipe, fit), used, dict(others), shells=len(fit.fractions),
         start=fit.main, sigma_factors=[c.sigma_factor for c in fit.curves], progress=progress,
     )  # fmt: skip
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 
-from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.fit import Draws
 from nanostrata.domain.table_changes import TableChanges
 from nanostrata.errors import PhysicsError
-from nanostrata.models.build_posterior import PriorKnowledge, build_posterior
-from nanostrata.models.density import SolidSolution
 from nanostrata.models.energy_consistency import Fitted, refit
 from nanostrata.models.explore import best_point
-from nanostrata.models.families import make_family
-from nanostrata.models.graded_particle import SizeRange, prepare
+from nanostrata.models.families import ProfileFamily
+from nanostrata.models.fit_setup import FitSetup, equispaced
 from nanostrata.models.posterior import Posterior
 from nanostrata.tables.factors import FactorTable, check_energies
 
@@ -28,30 +24,13 @@ _NEAR_KEV = 0.02
 """A measured f' is moved within so much of one curve's energy: the energy error of the fit looks 0.5 eV to either side."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableSettings:
-    """What the fit of the profile was made with; see ``ProfileSettings``."""
-
-    shells: int = 5
-    profile: str = "shells"
-    shape: Literal["sphere", "prolate", "oblate"] = "sphere"
-    size_kind: Literal["gaussian", "lognormal", "tem"] = "gaussian"
-    smoothness: bool = True
-    smoothness_sd: float = 0.35
-    smearing: str | float = "none"
-    atomic_form_factors: bool = True
-    laue: bool = True
-    engine: str = "auto"
-
-
 def compare_tables(
-    curves: Sequence[ScatteringCurve],
-    solid: SolidSolution,
-    used: tuple[str, FactorTable],
+    setup: FitSetup,
+    family: ProfileFamily,
+    used: str,
     others: Mapping[str, FactorTable],
-    known: PriorKnowledge,
-    settings: TableSettings,
     *,
+    shells: int,
     start: Draws | None = None,
     sigma_factors: Sequence[float] | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -64,9 +43,10 @@ def compare_tables(
 
     Parameters
     ----------
-    curves : as for the fit of the profile, in the same order
-    used, others : tables by name
-    known : the same priors
+    setup, family : as for the fit of the profile
+    used : name of the setup's table
+    others : tables by name
+    shells : number of equispaced shells that are reported
     start : of the fitted profile: where every search begins, besides its own starts
     sigma_factors : by which the fit multiplied the stated sigma of each curve
 
@@ -80,21 +60,19 @@ def compare_tables(
     ConvergenceError
         When no start of the search reaches a finite minimum.
     """
-    name, table = used
-    factors = None if sigma_factors is None else list(sigma_factors)
 
-    def build(with_table: FactorTable) -> Posterior:
-        return _posterior(curves, solid, with_table, known, settings, factors)
+    def build(table: FactorTable) -> Posterior:
+        return replace(setup, factors=table).posterior(family, sigma_factors)
 
-    posterior = build(table)
+    posterior = build(setup.factors)
     begin = [start.best] if start is not None and start.names == posterior.names else []
     given = refit(posterior, [best_point(posterior, extra=begin)])
-    x = _shells(posterior, given, settings.shells)
+    x = equispaced(posterior, given.theta, shells)
     names, changes, chi2, left_out = [], [], [], []
-    energies = [c.energy_kev for c in curves if c.energy_kev is not None]
+    energies = [c.energy_kev for c in setup.curves if c.energy_kev is not None]
     for other, candidate in others.items():
         try:
-            check_energies(solid.elements, energies, candidate)
+            check_energies(setup.solid.elements, energies, candidate)
         except PhysicsError as error:
             left_out.append((other, error.problems[0]))
             continue
@@ -102,11 +80,11 @@ def compare_tables(
         again = build(candidate)
         found = refit(again, [best_point(again, extra=[given.theta])])
         names.append(other)
-        changes.append(_shells(again, found, settings.shells) - x)
+        changes.append(equispaced(again, found.theta, shells) - x)
         chi2.append(found.cost - given.cost)
     return TableChanges(
-        used=name, names=tuple(names), changes=np.array(changes).reshape(len(names), settings.shells),
-        chi2_changes=np.array(chi2), sigma=_own_error(build, table, energies, given, x, settings.shells),
+        used=used, names=tuple(names), changes=np.array(changes).reshape(len(names), shells),
+        chi2_changes=np.array(chi2), sigma=_own_error(build, setup.factors, energies, given, x, shells),
         left_out=tuple(left_out),
     )  # fmt: skip
 
@@ -121,7 +99,7 @@ def _own_error(
 
     def change(moved: FactorTable) -> FloatArray:
         posterior = build(moved)
-        return _shells(posterior, refit(posterior, [given.theta]), shells) - x
+        return equispaced(posterior, refit(posterior, [given.theta]).theta, shells) - x
 
     together = np.abs(change(with_moved_f_prime(table, None)))
     single = [change(with_moved_f_prime(table, e)) for e in dict.fromkeys(energies)]
@@ -149,31 +127,3 @@ def with_moved_f_prime(table: FactorTable, energy_kev: float | None) -> FactorTa
             new = replace(m, f_prime=tuple((f + sigma).tolist()))
         moved.append(new)
     return replace(table, measured=tuple(moved))
-
-
-def _posterior(
-    curves: Sequence[ScatteringCurve], solid: SolidSolution, factors: FactorTable, known: PriorKnowledge,
-    settings: TableSettings, sigma_factors: list[float] | None,
-) -> Posterior:  # fmt: skip
-    family = make_family(
-        settings.profile, settings.shells, smoothness=settings.smoothness, smooth_sd=settings.smoothness_sd
-    )
-    sizes = known.sizes
-    particle = prepare(
-        curves, solid, factors, family.fractions, sizes=SizeRange.around(sizes), kind=settings.size_kind, shape=settings.shape,
-        readings_nm=sizes.diameters_nm if len(sizes.diameters_nm) else None,
-        aspect_spread=(sizes.aspect_std or 0.0) / (sizes.aspect_ratio or 1.0), smearing=settings.smearing,
-        atomic_form_factors=settings.atomic_form_factors, laue=settings.laue and known.background != "none",
-        errors=known.contrast_errors, engine=settings.engine,
-    )  # fmt: skip
-    return build_posterior(curves, particle, family, known, sigma_factors=sigma_factors)
-
-
-def _shells(posterior: Posterior, fitted: Fitted, shells: int) -> FloatArray:
-    """Return x of equispaced shells: volume averages of the family's own."""
-    x, _ = posterior.family.composition(posterior.split(fitted.theta)[0])
-    own = np.concatenate([[0.0], posterior.family.fractions])
-    edges = np.linspace(0.0, 1.0, shells + 1)
-    low, high = np.maximum(own[:-1, None], edges[None, :-1]), np.minimum(own[1:, None], edges[None, 1:])
-    weight = np.where(high > low, high**3 - low**3, 0.0)
-    return np.asarray(x @ (weight / weight.sum(axis=0)))

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Literal
 
 import numpy as np
 
-from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.diffusion import Diffusion, FickFit
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.errors import PhysicsError
-from nanostrata.models.build_posterior import PriorKnowledge, build_posterior
-from nanostrata.models.density import SolidSolution
 from nanostrata.models.diffusion import (
     defined_diffusivities,
     depth_fractions,
@@ -28,10 +23,8 @@ from nanostrata.models.diffusion import (
 )
 from nanostrata.models.explore import best_point, draw
 from nanostrata.models.families import Fick
-from nanostrata.models.graded_particle import SizeRange, prepare
-from nanostrata.models.nodes import with_nodes
+from nanostrata.models.fit_setup import FitSetup
 from nanostrata.models.posterior import Posterior
-from nanostrata.tables.factors import FactorTable
 
 VERSION = "1"
 
@@ -45,29 +38,15 @@ _AT_BOUND = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class DiffusionSettings:
-    """What the project file and the preset decide; the shape is that of the profile.
-
-    Attributes
-    ----------
-    draws, warmup, chains : of the sampler
-    others : as for the fit of the profile
-    """
+    """``draws``, ``warmup``, ``chains`` of the sampler."""
 
     draws: int = 300
     warmup: int = 250
     chains: int = 4
-    size_kind: Literal["gaussian", "lognormal", "tem"] = "gaussian"
-    smearing: str | float = "none"
-    atomic_form_factors: bool = True
-    laue: bool = True
-    engine: str = "auto"
 
 
 def derive_diffusion(
-    curves: Sequence[ScatteringCurve],
-    solid: SolidSolution,
-    factors: FactorTable,
-    known: PriorKnowledge,
+    setup: FitSetup,
     fit: ProfileFit,
     settings: DiffusionSettings,
     *,
@@ -80,9 +59,8 @@ def derive_diffusion(
 
     Parameters
     ----------
-    curves : as for the fit of the profile, in the same order
-    known : the same priors
-    fit : the fitted profile; its sigma factors, shape and free shells are used
+    setup : as for the fit of the profile, curves in the same order
+    fit : the fitted profile; its sigma factors and free shells are used
     growth_time_s : how long the shell material was supplied
     temperature_c : of the growth, for the record; None when it is not stated
     seed : all random numbers come from it
@@ -104,6 +82,7 @@ def derive_diffusion(
     t = 0, a size that does not change, and, for spheroids, the profile of the sphere of the same volume against the
     ellipsoidal radius.
     """
+    curves, solid = setup.curves, setup.solid
     elements = diffusing_elements(solid)
     if not (math.isfinite(growth_time_s) and growth_time_s > 0.0):
         raise PhysicsError(f"growth.time_s: expected a time above 0 s, got {growth_time_s!r}")
@@ -115,7 +94,7 @@ def derive_diffusion(
             f"but {len(curves)} of {[len(c) for c in curves]} were given; pass the same curves in the same order"
         )
     progress("fitting Fick's second law to the curves")
-    fick = _fit_fick(curves, solid, factors, known, fit, settings, growth_time_s, np.random.SeedSequence(seed))
+    fick = _fit_fick(setup, fit, settings, growth_time_s, np.random.SeedSequence(seed))
 
     names, theta, x = fit.main.names, fit.main.theta, fit.main_shells
     radius = 0.5 * theta[:, names.index("diameter_mean_nm")]
@@ -141,21 +120,12 @@ def derive_diffusion(
 
 
 def _fit_fick(
-    curves: Sequence[ScatteringCurve], solid: SolidSolution, factors: FactorTable, known: PriorKnowledge, fit: ProfileFit,
-    settings: DiffusionSettings, time_s: float, seed: np.random.SeedSequence,
-) -> FickFit:  # fmt: skip
+    setup: FitSetup, fit: ProfileFit, settings: DiffusionSettings, time_s: float, seed: np.random.SeedSequence
+) -> FickFit:
     from scipy.stats import chi2 as chi2_law
 
     family = Fick(n=FICK_SHELLS)
-    make = partial(
-        prepare, solid=solid, factors=factors, fractions=family.fractions, sizes=SizeRange.around(known.sizes),
-        kind=settings.size_kind, shape=fit.shape,  # type: ignore[arg-type]
-        readings_nm=known.sizes.diameters_nm if len(known.sizes.diameters_nm) else None,
-        aspect_spread=(known.sizes.aspect_std or 0.0) / (known.sizes.aspect_ratio or 1.0),
-        smearing=settings.smearing, atomic_form_factors=settings.atomic_form_factors,
-        laue=settings.laue and known.background != "none", errors=known.contrast_errors, engine=settings.engine,
-    )  # fmt: skip
-    base = build_posterior(curves, make(curves), family, known, sigma_factors=[c.sigma_factor for c in fit.curves])
+    base = setup.posterior(family, [c.sigma_factor for c in fit.curves])
     common = best_point(base)
     posterior, best, step = _own_tau(base, common)
     cost = _cost(posterior, best)
@@ -165,7 +135,7 @@ def _fit_fick(
         held = replace(base, family=Fick(n=FICK_SHELLS, log10_tau=ends, guesses=(0.5 * (ends[0] + ends[1]),)))
         at_end, there, _ = _own_tau(held, best_point(held))
         rises.append(_cost(at_end, there) - cost)
-    draws = draw(with_nodes(posterior, curves, make), best, settings, seed)
+    draws = draw(setup.on_nodes(posterior), best, settings, seed)
     names = draws.names
     radius = 0.5 * draws.theta[:, names.index("diameter_mean_nm")]
     tau = 10.0 ** draws.theta[:, names.index("log10_tau")]

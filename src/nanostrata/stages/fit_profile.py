@@ -13,13 +13,12 @@ from nanostrata.domain.base import FloatArray
 from nanostrata.domain.fit import CurveFit, Draws, ProfileFit, ShapeChoice
 from nanostrata.domain.resolution import ProfileResolution
 from nanostrata.errors import ConvergenceError
-from nanostrata.models.build_posterior import PriorKnowledge, build_posterior
+from nanostrata.models.build_posterior import PriorKnowledge
 from nanostrata.models.density import SolidSolution
 from nanostrata.models.explore import best_point, draw, laplace_sd, local_maxima, resampled_fits
 from nanostrata.models.families import Homogeneous, ProfileFamily, Shells, make_family, shell_averages
-from nanostrata.models.fit_setup import enlarged_sigma
-from nanostrata.models.graded_particle import ASPECT_BOUNDS, GradedParticle, SizeRange, prepare
-from nanostrata.models.nodes import with_nodes
+from nanostrata.models.fit_setup import FitSetup, enlarged_sigma, equispaced
+from nanostrata.models.graded_particle import ASPECT_BOUNDS, Shape
 from nanostrata.models.posterior import Posterior
 from nanostrata.models.resolution import measure_resolution
 from nanostrata.tables.factors import FactorTable
@@ -105,21 +104,20 @@ def fit_profile(
     )
     free_family = Shells(n=settings.shells, smooth_sd=None)
 
+    setup = FitSetup(
+        curves=tuple(curves), solid=solid, factors=factors, known=known, shape=settings.shape, size_kind=settings.size_kind,
+        smearing=settings.smearing, atomic_form_factors=settings.atomic_form_factors, laue=settings.laue, engine=settings.engine,
+    )  # fmt: skip
+
     def build(
         fam: ProfileFamily,
         table: FactorTable,
-        shape: str,
+        shape: Shape,
         sigma: FloatArray | None = None,
         given: PriorKnowledge = known,
     ) -> Posterior:
-        particle = _prepare(curves, solid, table, fam, given, settings, shape)
-        return build_posterior(curves, particle, fam, given, sigma_factors=None if sigma is None else list(sigma))
-
-    def quicker(posterior: Posterior) -> Posterior:
-        fam = posterior.family
-        return with_nodes(
-            posterior, curves, lambda c: _prepare(c, solid, factors, fam, known, settings, settings.shape)
-        )
+        changed = replace(setup, factors=table, shape=shape, known=given)
+        return changed.posterior(fam, None if sigma is None else list(sigma))
 
     progress("searching the best profile")
     first = build(free_family, factors, settings.shape)
@@ -141,8 +139,8 @@ def fit_profile(
 
     progress("sampling the posterior, with the smoothness prior and without")
     jobs = [
-        (quicker(main_posterior), main_modes, settings, seeds[0]),
-        (quicker(judge), judge_modes, settings, seeds[1]),
+        (setup.on_nodes(main_posterior), main_modes, settings, seeds[0]),
+        (setup.on_nodes(judge), judge_modes, settings, seeds[1]),
     ]
     sampled = spread(_draw, jobs) if spread is not None else [_draw(j) for j in jobs]
     main, independent = sampled
@@ -168,9 +166,7 @@ def fit_profile(
     if other_factors is not None:
         other = build(family, other_factors, settings.shape, sigma_factor)
         other_best = best_point(other, extra=[main_best])
-        shift = _reported(family, settings.shells, other, other_best) - _reported(
-            family, settings.shells, main_posterior, main_best
-        )
+        shift = equispaced(other, other_best, settings.shells) - equispaced(main_posterior, main_best, settings.shells)
         other_name = other_factors.name
 
     progress("refitting redrawn data, the paper's way")
@@ -178,24 +174,6 @@ def fit_profile(
     return _assemble(
         curves, settings, family, main_posterior, main_best, main, free, free_best, judge, judge_best, independent, flat, flat_best,
         shapes, shift, factors.name, other_name, refit_uniform, refit_gauss, sigma_factor, resolution,
-    )  # fmt: skip
-
-
-def _prepare(
-    curves: Sequence[ScatteringCurve],
-    solid: SolidSolution,
-    table: FactorTable,
-    family: ProfileFamily,
-    known: PriorKnowledge,
-    settings: ProfileSettings,
-    shape: str,
-) -> GradedParticle:
-    return prepare(
-        curves, solid, table, family.fractions, sizes=SizeRange.around(known.sizes), kind=settings.size_kind,
-        shape=shape, readings_nm=known.sizes.diameters_nm if len(known.sizes.diameters_nm) else None,  # type: ignore[arg-type]
-        aspect_spread=(known.sizes.aspect_std or 0.0) / (known.sizes.aspect_ratio or 1.0),
-        smearing=settings.smearing, atomic_form_factors=settings.atomic_form_factors,
-        laue=settings.laue and known.background != "none", errors=known.contrast_errors, engine=settings.engine,
     )  # fmt: skip
 
 
@@ -207,11 +185,6 @@ def _draw(job: tuple[Posterior, list[FloatArray], ProfileSettings, np.random.See
 def replace_sigma(posterior: Posterior, factors: FloatArray) -> Posterior:
     """Multiply the stated sigma of each curve."""
     return replace(posterior, sigma=posterior.sigma * factors[posterior.particle.curve_index])
-
-
-def _reported(family: ProfileFamily, shells: int, posterior: Posterior, theta: FloatArray) -> FloatArray:
-    x, _ = family.composition(posterior.split(theta)[0])
-    return np.asarray(shell_averages(x[None], family.fractions, shells)[0])
 
 
 def _shapes(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,8 +13,7 @@ from nanostrata.domain.base import FloatArray
 from nanostrata.domain.energy_consistency import EnergyConsistency, EnergyRow, FirstMinima, LeftOut, ScaleTest
 from nanostrata.domain.fit import Draws
 from nanostrata.kernels.curve_features import porod_minimum
-from nanostrata.models.build_posterior import PriorKnowledge, build_posterior
-from nanostrata.models.density import SolidSolution
+from nanostrata.models.build_posterior import PriorKnowledge
 from nanostrata.models.energy_consistency import (
     Energies,
     Fitted,
@@ -34,10 +32,9 @@ from nanostrata.models.energy_scales import (
     without_curve,
 )
 from nanostrata.models.explore import best_point
-from nanostrata.models.families import make_family
-from nanostrata.models.graded_particle import SizeRange, prepare
+from nanostrata.models.families import ProfileFamily
+from nanostrata.models.fit_setup import FitSetup
 from nanostrata.models.posterior import Posterior, curve_slices
-from nanostrata.tables.factors import FactorTable
 
 VERSION = "1"
 
@@ -46,28 +43,9 @@ _FORMS = 64
 _MINIMA = 50
 
 
-@dataclass(frozen=True, kw_only=True)
-class EnergySettings:
-    """What the fit of the profile was made with; see ``ProfileSettings``."""
-
-    shells: int = 5
-    profile: str = "shells"
-    shape: Literal["sphere", "prolate", "oblate"] = "sphere"
-    size_kind: Literal["gaussian", "lognormal", "tem"] = "gaussian"
-    smoothness: bool = True
-    smoothness_sd: float = 0.35
-    smearing: str | float = "none"
-    atomic_form_factors: bool = True
-    laue: bool = True
-    engine: str = "auto"
-
-
 def judge_energies(
-    curves: Sequence[ScatteringCurve],
-    solid: SolidSolution,
-    factors: FactorTable,
-    known: PriorKnowledge,
-    settings: EnergySettings,
+    setup: FitSetup,
+    family: ProfileFamily,
     *,
     start: Draws | None = None,
     seed: int,
@@ -77,8 +55,7 @@ def judge_energies(
 
     Parameters
     ----------
-    curves : as for the fit of the profile, in the same order
-    known : the same priors
+    setup, family : as for the fit of the profile
     start : of the fitted profile, if there is one: where the search begins besides its own starts
     seed : all random numbers come from it
 
@@ -101,11 +78,12 @@ def judge_energies(
     errors and added terms.
     """
     progress("holding every energy against the others")
+    curves, known = setup.curves, setup.known
     energies = Energies(
-        curves=tuple(curves), solid=solid, factors=factors, errors=known.contrast_errors, with_q=settings.atomic_form_factors,
-        laue=settings.laue and known.background != "none",
+        curves=curves, solid=setup.solid, factors=setup.factors, errors=known.contrast_errors, with_q=setup.atomic_form_factors,
+        laue=setup.laue and known.background != "none",
     )  # fmt: skip
-    posterior = _posterior(curves, solid, factors, known, settings)
+    posterior = setup.posterior(family)
     begin = [start.best] if start is not None and start.names == posterior.names else []
     given = refit(posterior, [best_point(posterior, extra=begin)])
     dof = max(1, len(posterior.intensity) - int(posterior.free.sum()))
@@ -128,22 +106,6 @@ def judge_energies(
         best_kev=best_order(energies, posterior, given, dof, exchanges), margin=margin, others=others, label_margin=label_margin,
         label_reach_kev=reach, shift=try_shifts(energies, posterior, given, dof) if several else None,
     )  # fmt: skip
-
-
-def _posterior(
-    curves: Sequence[ScatteringCurve], solid: SolidSolution, factors: FactorTable, known: PriorKnowledge, settings: EnergySettings
-) -> Posterior:  # fmt: skip
-    family = make_family(
-        settings.profile, settings.shells, smoothness=settings.smoothness, smooth_sd=settings.smoothness_sd
-    )
-    particle = prepare(
-        curves, solid, factors, family.fractions, sizes=SizeRange.around(known.sizes), kind=settings.size_kind, shape=settings.shape,
-        readings_nm=known.sizes.diameters_nm if len(known.sizes.diameters_nm) else None,
-        aspect_spread=(known.sizes.aspect_std or 0.0) / (known.sizes.aspect_ratio or 1.0), smearing=settings.smearing,
-        atomic_form_factors=settings.atomic_form_factors, laue=settings.laue and known.background != "none",
-        errors=known.contrast_errors, engine=settings.engine,
-    )  # fmt: skip
-    return build_posterior(curves, particle, family, known)
 
 
 def _end(curve: ScatteringCurve) -> float:
