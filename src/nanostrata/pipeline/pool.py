@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.process
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -76,7 +79,7 @@ class ProcessPool:
             raise RecipeError(f"--workers {workers}: at least 1 is expected")
         self.workers = workers
         self._others = {p.pid for p in multiprocessing.active_children()}
-        self._executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_leave_ctrl_c)
+        self._executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_serve_parent)
 
     def map(self, function: Callable[[T], R], items: Iterable[T], progress: Progress | None = None) -> list[R]:
         """Return ``[function(item) for item in items]``; see :class:`Pool`.
@@ -142,6 +145,17 @@ def make_pool(workers: int) -> SerialPool | ProcessPool:
     return SerialPool() if workers == 1 else ProcessPool(workers)
 
 
-def _leave_ctrl_c() -> None:
-    """Let the parent alone answer to Ctrl-C; it ends the workers, which would else each print a traceback."""
+def _serve_parent() -> None:
+    """Let the parent alone answer to Ctrl-C (it ends the workers, which would else each print a traceback), and end with it.
+
+    A worker whose parent was killed would wait for work for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
