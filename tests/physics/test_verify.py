@@ -9,8 +9,9 @@ from nanostrata.domain import Composition
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.predictive import predictive_chi2
 from nanostrata.models.ensemble import build_ensemble, plan_sizes
+from nanostrata.models.ensemble_curves import predict
 from nanostrata.models.shell_curve import spheroid_curve
-from nanostrata.stages.verify import predict, verify
+from nanostrata.stages.verify import verify
 
 RNG = np.random.default_rng(0)
 

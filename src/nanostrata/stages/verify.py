@@ -3,55 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from nanostrata.domain import Composition, ScatteringCurve, SizeDistribution
-from nanostrata.domain.base import FloatArray, IntArray
+from nanostrata.domain.base import FloatArray
 from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.verification import DataSet, Verification, VerifiedCurve, verdict_sentence
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.predictive import Predictive, predictive_chi2
-from nanostrata.models.atom_cloud import particle_intensities
-from nanostrata.models.build_posterior import PriorKnowledge, nuisance_templates
+from nanostrata.models.build_posterior import PriorKnowledge
 from nanostrata.models.density import SolidSolution
-from nanostrata.models.ligand_curve import ligand_excess
-from nanostrata.models.particle_options import Ligand
-from nanostrata.models.posterior import shape_modes
-from nanostrata.models.shell_curve import spheroid_curve
-from nanostrata.models.smearing import smearing_points
+from nanostrata.models.ensemble_curves import PROJECTION_SIGMA, alone, corrections_of, element_shares, predict
 from nanostrata.tables.factors import FactorTable
 
 VERSION = "1"
-
-PROJECTION_SIGMA = 0.05
-"""Standard deviation of an aspect ratio from TEM as a statement about the body: micrographs show projections."""
-
-_MOST_Q = 400
-
-
-FORM_DEGREE, FORM_ERROR = 4, 0.005
-"""Number of smooth deviations of the sample from the built particles, and the size of each: both are made of atoms, so
-fewer and smaller than in the fit."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """Curves of the ensemble and how far a few particles may be off.
-
-    Attributes
-    ----------
-    mean : (n,) electrons squared, all curves one after the other
-    patterns : (n, m) error patterns of the mean, one for each particle; their squares add up to its variance
-    laue : (n_curve,) Laue scattering of the mean composition, electrons squared
-    ligand : (n, k) change of the mean by one standard deviation of thickness and density of the ligand shell
-    """
-
-    mean: FloatArray
-    patterns: FloatArray
-    laue: FloatArray
-    ligand: FloatArray
 
 
 def verify(
@@ -118,11 +84,7 @@ def verify(
     if curves:
         found.append(_curves("asaxs", ensemble, solid, factors, known, curves, smearing, b_factor_nm2, notes))
     if saxs is not None:
-        alone = PriorKnowledge(
-            sizes=known.sizes, scale_uncertainty=0.0, background=known.background, shape_error=known.shape_error,
-            contrast_errors=known.contrast_errors,
-        )  # fmt: skip
-        found.append(_curves("saxs", ensemble, solid, factors, alone, [saxs], smearing, b_factor_nm2, notes))
+        found.append(_curves("saxs", ensemble, solid, factors, alone(known), [saxs], smearing, b_factor_nm2, notes))
     if sizes is not None:
         found.append(_tem(ensemble, sizes))
     if composition is not None:
@@ -130,110 +92,6 @@ def verify(
     if not found:
         raise PhysicsError("verify: there is no measurement to compare the atoms with")
     return Verification(data_sets=tuple(found), notes=tuple(notes))
-
-
-def predict(
-    ensemble: AtomEnsemble,
-    solid: SolidSolution,
-    factors: FactorTable,
-    curves: Sequence[ScatteringCurve],
-    *,
-    smearing: str | float = "none",
-    b_factor_nm2: float = 0.0,
-    ligand: Ligand | None = None,
-) -> Prediction:
-    r"""Curves of the ensemble at the measured points, and the error that so few particles make.
-
-    The intensity of particle p is compared with the shell model of its own size and the ensemble's mean composition and
-    aspect ratio, :math:`\delta = I_p / I_p^{shell} - 1`. What all particles share (the surface of cut crystals) is part of
-    the prediction; how they differ is its error, :math:`e_p = w_p I_p^{shell} (\delta_p - \bar\delta) \sqrt{n/(n-1)}`.
-
-    Atoms carry no ligand: what it adds to the curve of each particle is that of the shell model.
-    """
-    points = [smearing_points(c, smearing) for c in curves]
-    wanted = [c.q_inv_nm if p is None else p[0].ravel() for c, p in zip(curves, points, strict=True)]
-    q = np.unique(np.concatenate(wanted))
-    dense = q if len(q) <= _MOST_Q else np.linspace(q[0], q[-1], _MOST_Q)
-    energies = sorted({float(c.energy_kev or 0.0) for c in curves})
-    medium = solid.medium.electron_density_e_nm3
-    atoms = particle_intensities(ensemble.particles, factors, energies, dense, medium, b_factor_nm2)
-    x = ensemble.weights @ ensemble.shell_fraction
-    shells = np.empty_like(atoms)
-    for d in np.unique(ensemble.diameter_nm):
-        here = ensemble.diameter_nm == d
-        for k, e in enumerate(energies):
-            shells[here, k] = spheroid_curve(
-                dense, solid, factors, e, diameter_nm=float(d), aspect_ratio=ensemble.aspect_mean, shell_fraction=x
-            )
-    changes: list[FloatArray] = []
-    if ligand is not None:
-        extra, changes = _ligand(ensemble, solid, factors, energies, dense, x, ligand)
-        atoms, shells = atoms + extra, shells + extra
-    rows_atoms, rows_shells = [], []
-    for c, p in zip(curves, points, strict=True):
-        k = energies.index(float(c.energy_kev or 0.0))
-        rows_atoms.append(_at(dense, atoms[:, k], c.q_inv_nm, p))
-        rows_shells.append(_at(dense, shells[:, k], c.q_inv_nm, p))
-    own, shell = np.concatenate(rows_atoms, axis=1), np.concatenate(rows_shells, axis=1)
-    w = ensemble.weights[:, None]
-    shared = (w * (own - shell)).sum(axis=0) / (w * shell).sum(axis=0)
-    n = len(ensemble)
-    patterns = w * (own - shell * (1.0 + shared)) * np.sqrt(n / (n - 1)) if n > 1 else np.zeros((0, own.shape[1]))
-    mean_volume = float(ensemble.weights @ np.array([p.site_volume_nm3.sum() for p in ensemble.particles]))
-    per_volume = [
-        float(solid.laue_per_site(x, factors, float(c.energy_kev or 0.0)).mean() / solid.site_volume_nm3(x).mean()) for c in curves
-    ]  # fmt: skip
-    moved = [
-        np.concatenate([
-            _at(dense, change[None, energies.index(float(c.energy_kev or 0.0))], c.q_inv_nm, p)[0]
-            for c, p in zip(curves, points, strict=True)
-        ])
-        for change in changes
-    ]  # fmt: skip
-    return Prediction(
-        mean=(w * own).sum(axis=0), patterns=patterns.T, laue=mean_volume * np.array(per_volume),
-        ligand=np.stack(moved, axis=1) if moved else np.zeros((own.shape[1], 0)),
-    )  # fmt: skip
-
-
-def _ligand(
-    ensemble: AtomEnsemble, solid: SolidSolution, factors: FactorTable, energies: Sequence[float], q: FloatArray, x: FloatArray,
-    ligand: Ligand,
-) -> tuple[FloatArray, list[FloatArray]]:  # fmt: skip
-    """What the ligand adds to each particle (n, n_energy, n_q), and the change of its mean by one standard deviation."""
-
-    def added(one: Ligand) -> FloatArray:
-        out = np.empty((len(ensemble), len(energies), len(q)))
-        for d in np.unique(ensemble.diameter_nm):
-            here = ensemble.diameter_nm == d
-            for k, e in enumerate(energies):
-                out[here, k] = ligand_excess(
-                    q, solid, factors, e, one, diameter_nm=float(d), aspect_ratio=ensemble.aspect_mean, shell_fraction=x
-                )
-        return out
-
-    extra = added(ligand)
-    mean = np.tensordot(ensemble.weights, extra, axes=1)
-    changes = [
-        np.tensordot(ensemble.weights, added(one), axes=1) - mean
-        for one in (ligand.thicker(), ligand.denser())
-        if one is not None
-    ]
-    return extra, changes
-
-
-def _at(
-    dense: FloatArray, values: FloatArray, q: FloatArray, spread: tuple[FloatArray, FloatArray] | None
-) -> FloatArray:
-    """Values (m, n_dense) at the points of a curve, smeared where asked for."""
-    if spread is None and np.isin(q, dense).all():
-        return np.asarray(values[:, np.searchsorted(dense, q)])
-    from scipy.interpolate import CubicSpline
-
-    spline = CubicSpline(dense, values, axis=1)
-    if spread is None:
-        return np.asarray(spline(q))
-    return np.asarray((spline(spread[0].ravel()).reshape(len(values), *spread[0].shape) * spread[1]).sum(axis=2))
 
 
 def _curves(
@@ -268,7 +126,7 @@ def _curves(
     patterns: list[tuple[str, FloatArray]] = []
     fixed = np.zeros(len(data))
     for _ in range(2):  # the corrections are relative to the scale: once more with the better one
-        patterns, fixed = _corrections(p, curves, index, q, scale, known, own_scale)
+        patterns, fixed = corrections_of(p, curves, index, q, scale, known, own_scale)
         result = predictive_chi2(data, sigma, fixed, free, np.stack([b for _, b in patterns], axis=1))
         scale = float(np.mean(result.free)) if own_scale else float(result.free[0])
     assert result is not None
@@ -303,31 +161,6 @@ def _curves(
     )  # fmt: skip
 
 
-def _corrections(
-    p: Prediction, curves: Sequence[ScatteringCurve], index: IntArray, q: FloatArray, scale: float, known: PriorKnowledge, own_scale: bool
-) -> tuple[list[tuple[str, FloatArray]], FloatArray]:  # fmt: skip
-    """Patterns of all corrections times their prior standard deviations, and the sum of their prior means."""
-    form = scale * p.mean
-    out: list[tuple[str, FloatArray]] = []
-    fixed = np.zeros(len(form))
-    for i, c in enumerate(curves):
-        here = index == i
-        if known.scale_uncertainty > 0 and len(curves) > 1 and not own_scale:
-            out.append((f"scale of {c.label}", np.where(here, known.scale_uncertainty * form, 0.0)))
-        for t in nuisance_templates(i, c, known, scale * float(p.laue[i])):
-            values = np.zeros(len(form))
-            values[here] = t.values
-            fixed += t.mean * values
-            out.append((f"{t.name.rsplit('_', 1)[0]} of {c.label}", t.sd * values))
-    for j, mode in enumerate(shape_modes(q, FORM_DEGREE if known.shape_error > 0 else 0).T):
-        out.append((f"shape error {j + 1}", FORM_ERROR * form * mode))
-    out += [(f"ligand {j + 1}", scale * change) for j, change in enumerate(p.ligand.T)]
-    out += [(f"particle {j + 1}", scale * pattern) for j, pattern in enumerate(p.patterns.T)]
-    if not out:
-        out.append(("none", np.zeros(len(form))))
-    return out, fixed
-
-
 def _tem(ensemble: AtomEnsemble, sizes: SizeDistribution) -> DataSet:
     """Mean, width and aspect ratio as built against the micrographs."""
     from scipy.stats import chi2 as law
@@ -358,14 +191,7 @@ def _edx(ensemble: AtomEnsemble, composition: Composition) -> DataSet:
     from scipy.stats import chi2 as law
 
     names = composition.elements
-    counts = np.array([[p.counts.get(e, 0) for e in names] for p in ensemble.particles], dtype=float)
-    w = ensemble.weights
-    total = w @ counts
-    share = total / total.sum()
-    # delta method for a ratio of sums: how far chance moves the shares of so few particles
-    n = len(ensemble)
-    spread = w[:, None] * (counts - share * counts.sum(axis=1, keepdims=True)) / total.sum()
-    covariance = np.array(composition.covariance) + (spread.T @ spread * n / (n - 1) if n > 1 else 0.0)
+    _, share, covariance = element_shares(ensemble, composition)
     rest = share - np.array(composition.atomic_fraction)
     values, vectors = np.linalg.eigh(covariance)
     used = values > 1e-10 * values.max()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,53 +12,20 @@ from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.verification import DataSet, VerifiedCurve, verdict_sentence
 from nanostrata.errors import PhysicsError
 from nanostrata.kernels.predictive import Predictive, predictive_chi2
-from nanostrata.models.atom_cloud import particle_intensities
-from nanostrata.models.posterior import shape_modes
+from nanostrata.models.ensemble_pattern import (
+    FORM_DEGREE,
+    LATTICE_REACH,
+    LOWEST_Q,
+    background_degree,
+    ensemble_pattern,
+    pattern_errors,
+    smooth_background,
+)
 from nanostrata.tables.factors import FactorTable
 
 VERSION = "1"
 
-BACKGROUND_WAVE_INV_NM = 3.5
-"""The free background, a polynomial in q, has one degree for each such stretch: it follows the halo of a liquid (full width
-4 1/nm and more), Compton and thermal diffuse scattering, but not the peaks of particles above 2 nm."""
-
-_DEGREES = (3, 14)
-
-FORM_DEGREE, FORM_ERROR = 4, 0.01
-"""Smooth relative deviations with a prior: elements that vibrate differently, absorption."""
-
-LATTICE_REACH = 0.03
-"""How far a common factor on all distances is looked for."""
-
 LARGEST_B_NM2 = 0.06
-
-_LOWEST_Q = 6.0
-_STEP_IN_WAVES = 12.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Dense:
-    """Curves of the particles on an even grid, without thermal motion."""
-
-    q: FloatArray
-    particles: FloatArray
-    weights: FloatArray
-    diameters: FloatArray
-    atoms: FloatArray
-    blur: float
-
-    def at(self, q: FloatArray, stretch: float, b_nm2: float) -> FloatArray:
-        """Every particle at q, (n, n_q), with all distances times ``stretch``, vibrating, as the instrument sees it."""
-        from scipy.interpolate import CubicSpline
-        from scipy.ndimage import gaussian_filter1d
-
-        step = self.q[1] - self.q[0]
-        own = self.particles * np.exp(-2.0 * b_nm2 * (self.q / (4.0 * np.pi)) ** 2)
-        if stretch != 1.0:
-            own = CubicSpline(self.q, own, axis=1)(np.clip(self.q * stretch, self.q[0], self.q[-1]))
-        if self.blur > 0:
-            own = gaussian_filter1d(own, self.blur / step, axis=1, mode="nearest")
-        return np.asarray(CubicSpline(self.q, own, axis=1)(q))
 
 
 def verify_wide_angle(
@@ -106,21 +72,16 @@ def verify_wide_angle(
     """
     if curve.energy_kev is None:
         raise PhysicsError(f"{curve.label}: the energy is missing; write waxs.energy_kev")
-    used = curve.q_inv_nm >= _LOWEST_Q
-    degree = (
-        int(np.clip(round(float(np.ptp(curve.q_inv_nm[used])) / BACKGROUND_WAVE_INV_NM), *_DEGREES))
-        if used.any()
-        else 0
-    )
-    free_numbers = degree + 4 + len(backgrounds)
+    used = curve.q_inv_nm >= LOWEST_Q
+    free_numbers = background_degree(curve.q_inv_nm[used]) + 4 + len(backgrounds)
     if used.sum() < 2 * free_numbers:
         raise PhysicsError(
-            f"{curve.label}: {int(used.sum())} points above {_LOWEST_Q:g} 1/nm; the comparison with atoms has {free_numbers} free "
+            f"{curve.label}: {int(used.sum())} points above {LOWEST_Q:g} 1/nm; the comparison with atoms has {free_numbers} free "
             f"numbers and needs at least {2 * free_numbers} points"
         )
     q, data, sigma = curve.q_inv_nm[used], curve.intensity[used], curve.sigma[used]
-    dense = _dense(ensemble, factors, curve.energy_kev, q, instrument_sigma_inv_nm)
-    smooth = np.column_stack([np.ones(len(q)), shape_modes(q, degree)])
+    dense = ensemble_pattern(ensemble, factors, curve.energy_kev, q, instrument_sigma_inv_nm)
+    smooth = smooth_background(q)
     measured = (
         np.stack([values[used] for _, values in backgrounds], axis=1) if len(backgrounds) else np.zeros((len(q), 0))
     )
@@ -131,7 +92,7 @@ def verify_wide_angle(
         free = np.column_stack([mean, smooth * np.abs(data).mean(), measured])
         scale = 0.0
         for _ in range(2):  # the patterns with a prior are relative to the scale
-            bound = _bound(dense, own, mean, q, scale)
+            bound = pattern_errors(dense, own, mean, q, scale)
             result = predictive_chi2(data, sigma, np.zeros(len(q)), free, bound)
             scale = float(result.free[0])
         return result, mean, bound
@@ -140,36 +101,6 @@ def verify_wide_angle(
     result, mean, bound = compared(stretch, b_nm2)
     dof = result.dof - 2
     return _data_set(curve, q, data, sigma, result, mean, bound, dof, stretch, b_nm2, ensemble)
-
-
-def _dense(
-    ensemble: AtomEnsemble, factors: FactorTable, energy_kev: float, q: FloatArray, blur: float
-) -> _Dense:  # fmt: skip
-    largest = max(float(np.ptp(p.positions_nm, axis=0).max()) for p in ensemble.particles)
-    step = min(2.0 * np.pi / (largest * _STEP_IN_WAVES), blur / 2.0 if blur > 0 else np.inf)
-    low = max(0.5 * _LOWEST_Q, q[0] * (1.0 - LATTICE_REACH) - 5.0 * blur)
-    high = q[-1] * (1.0 + LATTICE_REACH) + 5.0 * blur
-    grid = np.linspace(low, high, int(np.ceil((high - low) / step)) + 1)
-    particles = particle_intensities(ensemble.particles, factors, [energy_kev], grid, 0.0, medium_model=None)[:, 0]
-    return _Dense(
-        q=grid, particles=particles, weights=ensemble.weights, diameters=ensemble.diameter_nm,
-        atoms=np.array([float(len(p.symbols)) for p in ensemble.particles]), blur=blur,
-    )  # fmt: skip
-
-
-def _bound(dense: _Dense, own: FloatArray, mean: FloatArray, q: FloatArray, scale: float) -> FloatArray:
-    """Patterns with a prior, each times its standard deviation, data units, (n_q, n_pattern)."""
-    out = [FORM_ERROR * scale * mean * mode for mode in shape_modes(q, FORM_DEGREE).T]
-    count = len(own)
-    degree = min(3, count // 5)
-    if count > degree + 1:
-        # what does not follow the size smoothly is chance: where the lattice is cut, which sites are taken, the draw
-        u = (dense.diameters - dense.diameters.mean()) / max(float(np.ptp(dense.diameters)), 1e-9)
-        basis, _ = np.linalg.qr(np.vander(u, degree + 1) * np.sqrt(dense.weights)[:, None])
-        per_atom = own / dense.atoms[:, None] * np.sqrt(dense.weights)[:, None]
-        rest = (per_atom - basis @ (basis.T @ per_atom)) * np.sqrt(dense.weights)[:, None] * dense.atoms[:, None]
-        out += list(scale * np.sqrt(count / (count - degree - 1.0)) * rest)
-    return np.stack(out, axis=1)
 
 
 def _best(compared: object) -> tuple[float, float]:
