@@ -32,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
     text = project.read_text(encoding="utf-8").replace("shells = 5", 'shells = "auto"')
     if "[waxs]" not in text:
         text += '\n[waxs]\nfile = "waxs.dat"\naxis = "q_inv_nm"\nenergy_kev = 16.0\ninstrument_sigma_inv_nm = 0.0\n'
-    text += "\n[shape]\nruns = 2\n"
+    text += "\n[shape]\nruns = 2\n\n[atoms]\nrefine_weights = true\n"
     project.write_text(text, encoding="utf-8")
     out = root / "run"
     result = run_project(project, out=out, preset="quick", render=render_report)
@@ -57,6 +57,22 @@ def test_number_of_shells_is_averaged_over(run: tuple[Path, dict[str, Any]]) -> 
     assert len(profile["shell_fraction"]["value"]) == best == len(profile["edges_nm"])
     assert "averaged over 1 to 6 shells" in profile["prior"]
     assert "families" not in profile
+
+
+def test_other_weights_are_told_and_the_verdicts_stay(run: tuple[Path, dict[str, Any]]) -> None:
+    out, summary = run
+    weights = summary["verification"]["weights"]
+    for entry in weights["data_sets"]:
+        stated = summary["verification"][entry["name"]]
+        assert entry["chi2_before"] == pytest.approx(stated["chi2"], rel=0.03)
+        assert entry["degrees_of_freedom"] == stated["degrees_of_freedom"]
+    table = (out / "tables" / "refined_weights.csv").read_text(encoding="utf-8").splitlines()
+    rows = [[float(v) for v in line.split(",")] for line in table if line[:1].isdigit()]
+    assert len(rows) == summary["atoms"]["particles"]
+    assert sum(r[1] for r in rows) == pytest.approx(1.0)
+    assert sum(r[2] for r in rows) == pytest.approx(1.0)
+    assert ("NO weights" in weights["sentence"]) == bool(weights["disagreeing"])
+    assert "<h3>Refined weights</h3>" in (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_shape_speaks_in_the_keys_of_the_contract(run: tuple[Path, dict[str, Any]]) -> None:

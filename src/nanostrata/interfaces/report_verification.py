@@ -116,6 +116,7 @@ def verification_html(run: RunFolder, figures: Mapping[str, str]) -> str:
         figure_html(run, figures, "verification", caption),
         figure_html(run, figures, "verification_waxs", _WIDE_ANGLE),
         _corrections(run, sets),
+        _weights(run),
         _notes(run),
     ]
     return "".join(parts)
@@ -187,6 +188,51 @@ def _in_words(run: RunFolder, name: str, z: float) -> str:
     if name.startswith("shape error"):
         return f"smooth deviation common to all energies (pattern {name.rsplit(' ', 1)[-1]}), {times}"
     return f"{name} {moved}, {times}"
+
+
+_SIZES = {
+    "diameter_mean_nm": "mean diameter (nm)",
+    "diameter_std_nm": "standard deviation of the diameter (nm)",
+    "aspect_ratio": "mean aspect ratio",
+    "mean_shell_fraction": "x over all sites",
+}
+
+
+def _weights(run: RunFolder) -> str:
+    """What other weights of the same particles would change; "" where nobody asked."""
+    found = run.get("verification.weights")
+    if not isinstance(found, Mapping):
+        return ""
+    lead = (
+        "<p>The particles were counted anew: weights as near as possible to those as built with which every measurement "
+        f"reaches p = {as_float(found.get('wanted_p')):g}. The verdicts above are those of the weights as built; p after is no test, since the weights "
+        "were fitted.</p>"
+    )
+    text = f"<p><b>{escape(str(found.get('sentence', '')))}</b></p>"
+    if not found.get("moved"):
+        return f"<h3>Refined weights</h3>{lead}{text}"
+    rows = [
+        [
+            escape(_name(str(d.get("name", "")))),
+            *(number_or_dash(as_float(d.get(k)), 1) for k in ("chi2_before", "chi2_after")),
+            number_or_dash(as_float(d.get("degrees_of_freedom")), 0),
+            *(_chance(as_float(d.get(k))) for k in ("p_before", "p_after")),
+        ]
+        for d in found.get("data_sets") or []
+    ]
+    sizes = [
+        [escape(_SIZES.get(name, name)), *(number_or_dash(as_float(v.get(k)), 3) for k in ("before", "after"))]
+        for name, v in (found.get("sizes") or {}).items()
+    ]
+    return (
+        f"<h3>Refined weights</h3>{lead}{text}"
+        + html_table(
+            ["data set", "χ² before", "χ² after", "degrees of freedom", "p before", "p after"],
+            rows,
+            numeric=(1, 2, 3, 4, 5),
+        )
+        + html_table(["of the ensemble", "before", "after"], sizes, numeric=(1, 2))
+    )
 
 
 def _notes(run: RunFolder) -> str:

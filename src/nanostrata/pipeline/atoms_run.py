@@ -12,6 +12,7 @@ from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.fit import ProfileFit
 from nanostrata.domain.verification import Verification
 from nanostrata.domain.waxs import WaxsFit
+from nanostrata.domain.weight_refinement import WeightRefinement
 from nanostrata.errors import PhysicsError
 from nanostrata.models.build_posterior import PriorKnowledge
 from nanostrata.models.density import SolidSolution
@@ -84,6 +85,31 @@ def verify_atoms(
     return _with_wide_angle(found, recipe, inputs, factors, ensemble, waxs)
 
 
+def refined_weights(
+    recipe: Recipe, inputs: Inputs, solid: SolidSolution, factors: FactorTable, known: PriorKnowledge, ensemble: AtomEnsemble,
+    verification: Verification, waxs: WaxsFit | None = None,
+) -> WeightRefinement:  # fmt: skip
+    """Move the weights of the particles until everything that was verified agrees; see :func:`verify_atoms`."""
+    from nanostrata.stages.refine_weights import refine_weights
+
+    assert recipe.asaxs is not None
+    smearing: Any = recipe.asaxs.smearing
+    return refine_weights(
+        ensemble, verification, solid, factors, known, inputs.curves, saxs=_within(recipe, inputs.saxs), sizes=inputs.sizes,
+        composition=inputs.composition, smearing=smearing if isinstance(smearing, str) else smearing.slit_inv_nm,
+        waxs=None if inputs.waxs is None else inputs.waxs.curve, instrument_sigma_inv_nm=_instrument(recipe, waxs) or 0.0,
+        backgrounds=() if inputs.waxs is None else inputs.waxs.backgrounds,
+    )  # fmt: skip
+
+
+def _instrument(recipe: Recipe, waxs: WaxsFit | None) -> float | None:
+    """Width of the instrument, 1/nm: as stated, or from the standard; None where neither says it."""
+    width = None if recipe.waxs is None else recipe.waxs.instrument_sigma_inv_nm
+    if width is None and waxs is not None:
+        width = float(np.mean(waxs.instrument_fwhm_inv_nm)) / _FWHM
+    return width
+
+
 def _with_wide_angle(
     found: Verification, recipe: Recipe, inputs: Inputs, factors: FactorTable, ensemble: AtomEnsemble, waxs: WaxsFit | None
 ) -> Verification:  # fmt: skip
@@ -92,9 +118,7 @@ def _with_wide_angle(
         return found
     from nanostrata.stages.verify_wide_angle import verify_wide_angle
 
-    width = recipe.waxs.instrument_sigma_inv_nm
-    if width is None and waxs is not None:
-        width = float(np.mean(waxs.instrument_fwhm_inv_nm)) / _FWHM
+    width = _instrument(recipe, waxs)
     try:
         pattern = verify_wide_angle(
             ensemble,

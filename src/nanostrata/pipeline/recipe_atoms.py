@@ -87,6 +87,7 @@ class Atoms(Table):
         default="any", description='"any", "cation" or "anion": what lies outermost'
     )
     min_bonds: int = Field(default=2, ge=1, le=6, description="a whole number of bonds, 1 to 6")
+    refine_weights: bool = Field(default=False, description="true or false")
     relax: Literal["none", "keating"] = Field(default="none", description='"none" or "keating"')
     bonds: dict[str, BondTable] | None = Field(
         default=None, description='{ "Ag-Se" = { length_nm = ..., alpha_n_m = ..., beta_n_m = ... } }'

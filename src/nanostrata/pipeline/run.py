@@ -22,6 +22,7 @@ from nanostrata.domain.separation import SeparationResult
 from nanostrata.domain.table_changes import TableChanges
 from nanostrata.domain.verification import Verification
 from nanostrata.domain.waxs import WaxsFit
+from nanostrata.domain.weight_refinement import WeightRefinement
 from nanostrata.errors import RecipeError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.gather import Inputs
@@ -57,6 +58,7 @@ class Reconstruction:
     particle: ParticleDraws | None
     ensemble: AtomEnsemble | None
     verification: Verification | None
+    refinement: WeightRefinement | None
     diffusion: Diffusion | None
     mismatch: Mismatch | None
     energies: EnergyConsistency | None
@@ -139,6 +141,7 @@ def reconstruct(
     inputs = step("read", lambda: gather.read_inputs(recipe, solid))
 
     sizes, fit, contrasts, particle, ensemble, verification = inputs.sizes, None, None, None, None, None
+    refinement: WeightRefinement | None = None
     diffusion: Diffusion | None = None
     mismatch: Mismatch | None = None
     energies: EnergyConsistency | None = None
@@ -198,6 +201,12 @@ def reconstruct(
         verification = step(
             "verify", lambda: atoms_run.verify_atoms(recipe, inputs, solid, factors, known, ensemble, waxs)
         )
+        if recipe.atoms is not None and recipe.atoms.refine_weights:
+            progress("refining the weights of the particles")
+            refinement = step(
+                "refine",
+                lambda: atoms_run.refined_weights(recipe, inputs, solid, factors, known, ensemble, verification, waxs),
+            )
     if last >= STAGES.index("explain"):
         if fit is not None and solid is not None and sizes is not None:
             energies = step(
@@ -227,7 +236,7 @@ def reconstruct(
         findings += derived_run.findings(recipe, verification, diffusion, mismatch)
     return Reconstruction(
         recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,
-        ensemble=ensemble, verification=verification, diffusion=diffusion, mismatch=mismatch,
+        ensemble=ensemble, verification=verification, refinement=refinement, diffusion=diffusion, mismatch=mismatch,
         energies=energies, separation=separation, tables=tables, weights=weights,
         waxs=waxs, shape=shape,
         findings=findings, seed=seed, preset=preset,

@@ -17,7 +17,7 @@ from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import separation_summary
 from nanostrata.pipeline.shape_stage import summary_of as shape_summary
 from nanostrata.pipeline.shape_stage import warnings_of as shape_warnings
-from nanostrata.pipeline.summary_atoms import atoms_part, verification_part
+from nanostrata.pipeline.summary_atoms import atoms_part, refinement_part, verification_part
 from nanostrata.pipeline.summary_crystal import crystal_part, crystal_warnings
 from nanostrata.pipeline.summary_diffusion import diffusion_summary
 from nanostrata.pipeline.summary_energies import energies_summary
@@ -82,6 +82,8 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         warnings += crystal_warnings(r.ensemble)
     if r.verification is not None:
         out["verification"] = verification_part(r.verification)
+        if r.refinement is not None:
+            out["verification"]["weights"] = refinement_part(r.refinement)
     if r.diffusion is not None:
         out["diffusion"] = diffusion_summary(r.diffusion)
     if r.separation is not None:

@@ -10,6 +10,7 @@ from nanostrata.domain import AtomicModel
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.verification import THRESHOLD_P, Verification
+from nanostrata.domain.weight_refinement import WeightRefinement
 from nanostrata.models.density import SolidSolution
 
 
@@ -121,6 +122,24 @@ def verification_part(v: Verification) -> dict[str, Any]:
             "per_curve": [{"label": c.label, "energy_kev": c.energy_kev, "chi2_reduced": c.chi2_reduced} for c in d.curves],
         }  # fmt: skip
     return out
+
+
+def refinement_part(r: WeightRefinement) -> dict[str, Any]:
+    """Return ``verification.weights``: what other weights of the same particles change."""
+    rows = zip(r.names, r.dof, r.chi2_before, r.chi2_after, r.p_before, r.p_after, strict=True)
+    return {
+        "sentence": r.sentence,
+        "moved": r.moved,
+        "effective_share": r.effective_share,
+        "counted_particles": r.held_by if r.moved else None,
+        "wanted_p": r.wanted_p,
+        "disagreeing": list(r.disagreeing),
+        "data_sets": [
+            {"name": n, "degrees_of_freedom": dof, "chi2_before": a, "chi2_after": b, "p_before": pa, "p_after": pb}
+            for n, dof, a, b, pa, pb in rows
+        ],
+        "sizes": {name: {"before": a, "after": b} for name, (a, b) in r.sizes.items()},
+    }
 
 
 def _achieved_list(x: FloatArray | None) -> list[float | None] | None:

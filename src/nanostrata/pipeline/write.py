@@ -23,7 +23,7 @@ from nanostrata.pipeline.summary_crystal import write_strain
 from nanostrata.pipeline.summary_resolution import write_resolution
 from nanostrata.pipeline.tables_run import write_tables
 from nanostrata.pipeline.waxs_summary import write_waxs
-from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification
+from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification, write_weights
 
 __all__ = ["write_csv", "write_run", "write_text"]
 
@@ -72,6 +72,8 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
             write_strain(r.ensemble.strain, folder)
     if r.verification is not None:
         write_verification(r.verification, folder)
+    if r.refinement is not None:
+        write_weights(r.refinement, folder)
     if r.fit is not None and r.particle is not None and r.solid is not None:
         write_derived(folder, r.solid, r.fit, r.diffusion, r.mismatch, truth)
     if r.separation is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.verification import Verification
+from nanostrata.domain.weight_refinement import WeightRefinement
 from nanostrata.errors import PhysicsError
 from nanostrata.io.text_out import write_csv
 from nanostrata.models.density import SolidSolution
@@ -56,3 +57,12 @@ def write_verification(v: Verification, folder: Path) -> None:
         folder / "verification_curves.csv",
         ["data_set", "curve", "energy_kev", "q_inv_nm", "intensity", "sigma", "atoms", "atoms_scale_only", "model_error"], rows,
     )  # fmt: skip
+
+
+def write_weights(r: WeightRefinement, folder: Path) -> None:
+    """Write ``refined_weights.csv``: one row per particle, in the order of ``ensemble.csv``."""
+    rows = [
+        [i + 1, float(a), float(b), float(b / a)]
+        for i, (a, b) in enumerate(zip(r.weights_before, r.weights_after, strict=True))
+    ]
+    write_csv(folder / "refined_weights.csv", ["particle", "weight", "refined_weight", "ratio"], rows)
