@@ -17,6 +17,7 @@ from nanostrata.models.crystal_builder import Faults, Termination, build_crystal
 from nanostrata.models.crystal_cells import CrystalCell, cell_of_structure
 from nanostrata.models.density import SolidSolution
 from nanostrata.models.lattice_particle import LatticeKind, Occupation, Profile, build_particle
+from nanostrata.models.map_outline import MapOutline
 
 __all__ = ["CrystalPlan", "build_planned"]
 
@@ -30,12 +31,14 @@ class CrystalPlan(Domain):
     cell : of a CIF; None for a named structure
     facets : planes -> relative distance from the centre, see :func:`nanostrata.models.crystal_body.polyhedron`; empty for
         spheroids
+    outline : surface of an occupancy map in place of spheroid and facets; or None
     faults : or None
     termination, min_bonds, lattice : see :func:`nanostrata.models.crystal_builder.build_crystal`
     """
 
     cell: CrystalCell | None = None
     facets: Mapping[str, float] = field(default_factory=dict)
+    outline: MapOutline | None = None
     faults: Faults | None = None
     termination: Termination = "any"
     min_bonds: int = 2
@@ -53,7 +56,7 @@ class CrystalPlan(Domain):
     @property
     def plain(self) -> bool:
         """A spheroid of a named structure without faults, trimmed as usual."""
-        special = self.cell is not None or self.facets or self.faults is not None
+        special = self.cell is not None or self.facets or self.faults is not None or self.outline is not None
         return not special and self.termination == "any" and self.min_bonds == 2
 
 
@@ -71,7 +74,7 @@ def build_planned(
     occupation: Occupation,
     quota_shells: int | None,
 ) -> AtomicModel:
-    """Build one particle of given volume-equivalent diameter; with facets the aspect ratio is theirs.
+    """Build one particle of given volume-equivalent diameter; with facets or an outline the aspect ratio is theirs.
 
     Raises
     ------
@@ -91,6 +94,8 @@ def build_planned(
         # only directions of planes are taken from this cell, so its size does not matter
         cell = plan.cell or cell_of_structure(solid, structure or solid.core.structure, 0.5, 1.0)
         body = polyhedron(cell, axis, plan.facets).scaled_to(math.pi / 6.0 * diameter_nm**3)
+    elif plan.outline is not None:
+        body = plan.outline.body(math.pi / 6.0 * diameter_nm**3)
     return build_crystal(
         solid, body=body, x_of_s=x_of_s, cell=plan.cell, structure=structure, axis=axis, rng=rng, lattice=plan.lattice,
         faults=plan.faults, termination=plan.termination, min_bonds=plan.min_bonds, shells=shells, occupation=occupation,

@@ -10,13 +10,14 @@ import numpy as np
 from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.fit import ProfileFit
+from nanostrata.domain.shape import OccupancyMap
 from nanostrata.domain.verification import Verification
 from nanostrata.domain.waxs import WaxsFit
 from nanostrata.domain.weight_refinement import WeightRefinement
 from nanostrata.errors import PhysicsError
 from nanostrata.models.build_posterior import PriorKnowledge
 from nanostrata.models.density import SolidSolution
-from nanostrata.pipeline.crystal_run import crystal_plan, relax_ensemble
+from nanostrata.pipeline.crystal_run import crystal_plan, outline_for, relax_ensemble
 from nanostrata.pipeline.gather import Inputs
 from nanostrata.pipeline.recipe import Recipe
 from nanostrata.pipeline.recipe_atoms import Atoms
@@ -26,12 +27,15 @@ _FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
 def build_atoms(
-    recipe: Recipe, inputs: Inputs, solid: SolidSolution, fit: ProfileFit, seed: np.random.SeedSequence
-) -> AtomEnsemble:
+    recipe: Recipe, inputs: Inputs, solid: SolidSolution, fit: ProfileFit, seed: np.random.SeedSequence,
+    shape: OccupancyMap | None = None,
+) -> AtomEnsemble:  # fmt: skip
     """Build the ensemble: each particle has the size, aspect ratio and profile of another posterior draw.
 
     The particle nearest to the mean diameter comes first. Charges that whole numbers of atoms leave in a shell are balanced;
     where the project file asks for it the atoms are then relaxed, and everything later sees the relaxed ones.
+
+    ``shape`` : the average shape without a model; with ``atoms.body = "map"`` all particles have it, scaled to their volumes
     """
     from nanostrata.stages.build_atoms import balance, build_ensemble, plan_sizes, steps
 
@@ -52,11 +56,13 @@ def build_atoms(
     order = np.array([nearest, *(i for i in range(count) if i != nearest)])
     plan = replace(plan, diameter_nm=plan.diameter_nm[order], weights=plan.weights[order])
     draw, diameter = draw[order], diameter[order]
+    crystal = replace(crystal_plan(recipe, solid), outline=outline_for(recipe, shape))
+    aspects = aspect[draw] if crystal.outline is None else np.full(count, crystal.outline.aspect_ratio)
     ensemble = build_ensemble(
-        solid, plan, mean_nm=float(mean.mean()), std_nm=float(std.mean()), diameter_nm=diameter, aspect_ratio=aspect[draw],
+        solid, plan, mean_nm=float(mean.mean()), std_nm=float(std.mean()), diameter_nm=diameter, aspect_ratio=aspects,
         shell_fraction=np.clip(fit.main.shell_fraction[draw], 0.0, 1.0), draw=draw,
         structure=recipe.particle.structure or solid.core.structure, axis=recipe.particle.axis,
-        shells=len(fit.fractions), crystal=crystal_plan(recipe, solid), seed=build,
+        shells=len(fit.fractions), crystal=crystal, seed=build,
     )  # fmt: skip
     balanced = [
         balance(p, solid, np.random.default_rng(child), x_of_s=steps(x))

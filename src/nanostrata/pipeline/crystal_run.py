@@ -9,19 +9,21 @@ import numpy as np
 
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.ensemble import AtomEnsemble
+from nanostrata.domain.shape import OccupancyMap
 from nanostrata.errors import NanostrataError, RecipeError
 from nanostrata.models.crystal_plan import CrystalPlan
 from nanostrata.models.density import SolidSolution
+from nanostrata.models.map_outline import MapOutline
 from nanostrata.models.valence_force_field import BondLaw, ForceField, force_field
 from nanostrata.pipeline.recipe import Recipe
 from nanostrata.pipeline.recipe_atoms import Atoms, ElasticTable
 from nanostrata.tables.bond_stiffness import ElasticConstants
 
-__all__ = ["check_crystal", "crystal_plan", "given_force_field", "relax_ensemble"]
+__all__ = ["check_crystal", "crystal_plan", "given_force_field", "outline_for", "relax_ensemble"]
 
 
 def crystal_plan(recipe: Recipe, solid: SolidSolution) -> CrystalPlan:
-    """Return what the particles are cut from and to.
+    """Return what the particles are cut from and to, but for the outline of a map.
 
     Raises
     ------
@@ -46,6 +48,26 @@ def crystal_plan(recipe: Recipe, solid: SolidSolution) -> CrystalPlan:
         cell=cell, facets=atoms.facets or {}, faults=faults, termination=atoms.termination, min_bonds=atoms.min_bonds,
         lattice=atoms.lattice,
     )  # fmt: skip
+
+
+def outline_for(recipe: Recipe, shape: OccupancyMap | None) -> MapOutline | None:
+    """Return the outline that the atoms are cut to; None where they are cut to a body of their own.
+
+    Raises
+    ------
+    RecipeError
+        When it is asked for and the stage ``shape`` left none.
+    """
+    if recipe.atoms is None or recipe.atoms.body != "map":
+        return None
+    from nanostrata.models.map_outline import outline_of
+
+    if shape is None:
+        raise RecipeError(
+            'atoms.body = "map": the stage shape found no shape for this curve; write body = "spheroid", or run with '
+            "--only shape to see why"
+        )
+    return outline_of(shape)
 
 
 def given_force_field(recipe: Recipe, solid: SolidSolution) -> ForceField | None:

@@ -75,6 +75,9 @@ class Atoms(Table):
 
     particles: int = Field(default=20, ge=1, le=2000, description="a whole number from 1 to 2000")
     lattice: Literal["graded", "mean"] = Field(default="graded", description='"graded" or "mean"')
+    body: Literal["spheroid", "map"] = Field(
+        default="spheroid", description='"spheroid", or "map": the average shape without a model'
+    )
     facets: dict[str, float] | None = Field(
         default=None, description='planes and relative distances, { "{100}" = 1.0, "{111}" = 1.1 }'
     )
@@ -123,6 +126,8 @@ class Atoms(Table):
             raise ValueError("stacking and fault_probability contradict each other; write one of them")
         if "fault_kind" in self.model_fields_set and self.fault_probability == 0:
             raise ValueError("fault_kind needs fault_probability above 0; add it or take fault_kind out")
+        if self.body == "map" and self.facets is not None:
+            raise ValueError('facets and body = "map" contradict each other; write one of them')
         unused = [n for n in ("bonds", "elastic") if getattr(self, n) is not None]
         if self.relax == "none" and unused:
             raise ValueError(
@@ -142,6 +147,8 @@ def atoms_problems(recipe: Recipe) -> list[str]:
             f'atoms.facets: they decide the shape of the particles of atoms, and particle.shape is "{recipe.particle.shape}"; '
             'write shape = "sphere" (fitted as the sphere of the same volume), or take facets out'
         )
+    if atoms.body == "map" and recipe.shape is not None and recipe.shape.runs == 0:
+        problems.append('atoms.body = "map": needs the stage shape, and [shape] has runs = 0; raise it or take it out')
     if materials is None:
         return problems
     from nanostrata.models.crystal_layers import LAYERED

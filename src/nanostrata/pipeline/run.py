@@ -192,7 +192,8 @@ def reconstruct(
     if last >= STAGES.index("atoms") and fit is not None and solid is not None:
         progress("building particles of atoms")
         stream = np.random.SeedSequence(seed).spawn(5)[4]
-        ensemble = step("atoms", lambda: atoms_run.build_atoms(recipe, inputs, solid, fit, stream))
+        outline = None if shape is None or shape.outcome is None else shape.outcome.reading.average.map
+        ensemble = step("atoms", lambda: atoms_run.build_atoms(recipe, inputs, solid, fit, stream, outline))
     if last >= STAGES.index("verify") and ensemble is not None and solid is not None and sizes is not None:
         progress("holding the atoms against every measurement")
         factors, known = gather.factor_tables(recipe)[0], prior_knowledge(recipe, inputs, sizes)
