@@ -96,9 +96,9 @@ def _stays_joined(filled: Any, contacts: Any, pieces: Any, i: int, seen: Any, st
 def move_beads(
     sites: Any, contacts: Any, pieces: Any, values: Any, target: Any, square: float, per_point: float,
     around: Any, share: Any, filled: Any, field: Any, total: Any, touching: Any, edge_list: Any, place: Any, seen: Any, stack: Any,
-    counters: Any, weight: float, temperature: float, uniform: Any, few: int, many: int,
+    counters: Any, weight: float, temperature: float, uniform: Any, few: int, many: int, anywhere: float = 0.0,
 ) -> float:  # fmt: skip
-    r"""Try one flip per row of ``uniform`` at sites of the surface; change the state in place.
+    r"""Try one flip per row of ``uniform``, most at sites of the surface; change the state in place.
 
     .. math:: F = \frac{1}{n}\Big(y^T y - \frac{(c\cdot t)_+^2}{c\cdot c}\Big) + \alpha\,\frac{1}{N}\sum_{i\ \mathrm{filled}} (1 - t_i),
               \qquad c \to c \pm 2 G_i + V(0)
@@ -106,6 +106,7 @@ def move_beads(
     The first bracket is chi^2 with the scale (and the constant, projected out beforehand) at its best; t_i is the share
     of the neighbourhood that is filled. A flip that would break the particle into pieces is not made. The field
     :math:`G_i = \sum_{j\ \mathrm{filled}} V(n_{ij})` costs a rejected flip nothing, an accepted one one pass over the sites.
+    At the surface alone, a hole could only grow in from outside and would leave the wall open behind it.
 
     Parameters
     ----------
@@ -120,6 +121,7 @@ def move_beads(
     weight, temperature : alpha and T
     uniform : (m, 2) uniform random numbers
     few, many : the number of beads stays between
+    anywhere : share of the flips that are tried at any site, the inside included
 
     Returns
     -------
@@ -138,7 +140,13 @@ def move_beads(
             loose += 1.0 - touching[i]
     now = (square - max(dot_t, 0.0) ** 2 / dot_c) * per_point + weight * loose / beads
     for step in range(uniform.shape[0]):
-        i = edge_list[int(uniform[step, 0] * edges)]
+        pick = uniform[step, 0]
+        if pick < anywhere:
+            i = int(pick / anywhere * filled.shape[0])
+            if place[i] < 0 and not filled[i]:
+                continue  # far from the particle: it would not be one piece
+        else:
+            i = edge_list[int((pick - anywhere) / (1.0 - anywhere) * edges)]
         sign = -1.0 if filled[i] else 1.0
         after = beads + int(sign)
         if after < few or after > many:

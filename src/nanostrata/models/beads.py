@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,6 +28,9 @@ _NO_EXTENT = 0.0
 """Radius of a bead in the pair kernel. Sites are points that sample an even body: averaged over where the lattice lies, the
 sum over the sites within a body is the body's own amplitude. A ball at each of them would smear its surface once more and
 add 3/5 of the ball's squared radius to Rg^2 (0.6 % of Rg for beads of 0.42 nm in a particle of 4 nm)."""
+
+ANYWHERE = 0.1
+"""Share of the flips tried at any site, so that a hole can begin inside."""
 
 _STEPS = 60
 _HOT, _COLD = 1.0, 0.2
@@ -144,10 +148,16 @@ def lattice_roughness(
     return np.asarray(np.sqrt(total / draws) / forward)
 
 
+@lru_cache(maxsize=16)
+def _roughness(q_inv_nm: bytes, rg_nm: float, bead_nm: float, spread: float, spread_shape: str) -> FloatArray:
+    """Remember :func:`lattice_roughness`: all runs on one curve ask for the same."""
+    return lattice_roughness(np.frombuffer(q_inv_nm), rg_nm, bead_nm, spread, spread_shape=spread_shape)
+
+
 def prepare_search(
     q_inv_nm: ArrayLike, intensity: ArrayLike, sigma: ArrayLike, *, dmax_nm: float, rg_nm: float, i_zero: float,
     bead_nm: float, spread: float = 0.0, with_constant: bool = True, margin: float = 1.15,
-    spread_shape: str = "gaussian",
+    spread_shape: str = "gaussian", sites: IntArray | None = None,
 ) -> BeadSearch:  # fmt: skip
     """Lay out the lattice and bring the data into the few numbers that the annealing compares.
 
@@ -160,6 +170,7 @@ def prepare_search(
     spread, spread_shape : relative standard deviation of the particles' size, "gaussian" or "lognormal"
     with_constant : fit a flat background
     margin : diameter of the search ball over dmax_nm; one bead is added
+    sites : (n, 3) integer coordinates of the places where beads may sit; None takes all in the search ball
 
     Raises
     ------
@@ -172,13 +183,14 @@ def prepare_search(
     check_range("spread", spread, 0.0, 0.35, hint="a relative standard deviation is meant, 0.12 for 12 %")
     check_range("rg_nm", rg_nm, 1e-3, dmax_nm)
     radius = 0.5 * (margin * dmax_nm + bead_nm)
-    sites = bead_lattice.lattice_sites(radius / bead_nm)
+    if sites is None:
+        sites = bead_lattice.lattice_sites(radius / bead_nm)
     if len(sites) < 100:
         raise PhysicsError(
             f"bead_nm: beads of {bead_nm:g} nm leave {len(sites)} places in a ball of {2 * radius:.3g} nm; at least "
             "100 are needed: the curve must reach further in q, or smaller beads must be asked for"
         )
-    roughness = i_zero * lattice_roughness(q, rg_nm, bead_nm, spread, spread_shape=spread_shape)
+    roughness = i_zero * _roughness(q.tobytes(), float(rg_nm), bead_nm, spread, spread_shape)
     error = np.hypot(s, LATTICE_SHARE * roughness)
     n_max = int(2 * (sites**2).sum(axis=1).max()) + 1
     lam, weight = bead_field.relative_sizes(spread, shape=spread_shape)
@@ -222,13 +234,27 @@ def retrieve_beads(
     BeadModel
         Its chi^2 is against the stated errors of the data, without the share of the lattice.
     """
+    place_nm = bead_lattice.positions(search.sites, search.bead_nm)
+    filled = ((place_nm**2).sum(axis=1) <= search.start_radius_nm**2).astype(np.int64)
+    return anneal(search, filled, rng, moves, label=label, weight=weight, hot=_HOT)
+
+
+def anneal(
+    search: BeadSearch, filled: IntArray, rng: np.random.Generator, moves: int, *, label: str, weight: float, hot: float
+) -> BeadModel:
+    """Anneal from given beads; see :func:`retrieve_beads`.
+
+    Parameters
+    ----------
+    search, rng, moves, label, weight : see :func:`retrieve_beads`
+    filled : (n,) 1 where a bead sits at the start
+    hot : first temperature, in units of chi^2 per point
+    """
     from nanostrata.kernels import bead_anneal
 
-    sites, n = search.sites, len(search.sites)
+    sites, n, filled = search.sites, len(search.sites), filled.copy()
     alpha = weight * 2.0 * search.radius_nm / search.bead_nm
     contacts, pieces = bead_lattice.contact_table(sites), bead_lattice.local_pieces()
-    place_nm = bead_lattice.positions(sites, search.bead_nm)
-    filled = ((place_nm**2).sum(axis=1) <= search.start_radius_nm**2).astype(np.int64)
     field, total = bead_anneal.field_of(sites, search.values, filled)
     edge_list, place, edges = bead_anneal.surface_of(filled, contacts)
     around = bead_lattice.contact_table(sites, bead_lattice.AROUND)
@@ -237,14 +263,15 @@ def retrieve_beads(
     seen, stack = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     counters = np.array([filled.sum(), edges, 0], dtype=np.int64)
     points = len(search.q_inv_nm)
-    cold = min(_COLD / points, 0.1 * _HOT)
+    cold = min(_COLD / points, 0.1 * hot)
     for k in range(_STEPS):
         bead_anneal.move_beads(
             sites, contacts, pieces, search.values, search.target, search.square, 1.0 / points, around, share,
             filled, field, total, touching, edge_list, place, seen, stack, counters, alpha,
-            _HOT * (cold / _HOT) ** (k / (_STEPS - 1)), rng.random((max(moves // _STEPS, 1), 2)), 10, n,
+            hot * (cold / hot) ** (k / (_STEPS - 1)), rng.random((max(moves // _STEPS, 1), 2)), 10, n, ANYWHERE,
         )  # fmt: skip
     inside = filled.astype(bool)
+    place_nm = bead_lattice.positions(sites, search.bead_nm)
     return describe_beads(search, place_nm[inside], label=label, looseness=float((1.0 - touching[inside]).mean()))
 
 
@@ -273,7 +300,7 @@ def misfit(search: BeadSearch, model: BeadModel) -> float:
     return float((((search.intensity - model.fit) / error) ** 2).mean())
 
 
-def strongest_looseness(search: BeadSearch, seed: np.random.SeedSequence, moves: int) -> tuple[float, float]:
+def strongest_looseness(search: BeadSearch, seed: np.random.SeedSequence, moves: int) -> tuple[float, float, BeadModel]:
     r"""Find the strongest weight of looseness that costs no agreement with the curve, by one run for each weight.
 
     .. math:: \chi^2_\alpha \le \chi^2_{best}\,(1 + \sqrt{2/n})
@@ -288,15 +315,16 @@ def strongest_looseness(search: BeadSearch, seed: np.random.SeedSequence, moves:
 
     Returns
     -------
-    weight, and the chi^2 per point reached with it
+    weight, the chi^2 per point reached with it, and the beads of that run
     """
     deviation = float(np.sqrt(2.0 / len(search.q_inv_nm)))
     tried: list[float] = []
+    models: list[BeadModel] = []
     for weight, child in zip(LOOSENESS_WEIGHTS, seed.spawn(len(LOOSENESS_WEIGHTS)), strict=True):
-        model = retrieve_beads(search, np.random.default_rng(child), moves, weight=weight)
-        tried.append(misfit(search, model))
+        models.append(retrieve_beads(search, np.random.default_rng(child), moves, weight=weight))
+        tried.append(misfit(search, models[-1]))
         # explained, and the last two weaker ones did not help: weaker ones still would only fit noise
         if len(tried) > 2 and tried[-3] <= ENOUGH and min(tried[-2:]) > tried[-3] * (1.0 - deviation):
             break
     k = next(i for i, c in enumerate(tried) if c <= (1.0 + deviation) * min(tried))
-    return LOOSENESS_WEIGHTS[k], tried[k]
+    return LOOSENESS_WEIGHTS[k], tried[k], models[k]

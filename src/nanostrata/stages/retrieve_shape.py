@@ -11,6 +11,7 @@ from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import Domain, FloatArray, freeze, frozen_array
 from nanostrata.domain.shape import BeadModel, CurveFigures
 from nanostrata.errors import PhysicsError
+from nanostrata.models.bead_refine import finer_sites, refine_beads
 from nanostrata.models.beads import (
     ENOUGH,
     LOOSENESS_WEIGHTS,
@@ -19,14 +20,13 @@ from nanostrata.models.beads import (
     retrieve_beads,
     strongest_looseness,
 )
-from nanostrata.models.shape_figures import Q_RG_USED, figures_of_curve, guinier, rough_size
+from nanostrata.models.shape_figures import figures_of_curve
+from nanostrata.models.shape_points import choose_points
 
-VERSION = "2"
+VERSION = "3"
 """Part of every stored result; raised when the stage changes what it means."""
 
 _SITES_PER_D3 = math.pi / 6.0 * math.sqrt(2.0)
-_SEEN = 1.0
-"""I over sigma, median of 9 points, below which the rest of a curve is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,8 @@ class ShapeEffort(Domain):
     Attributes
     ----------
     bead_share : bead diameter in units of pi / q_max
-    most_sites : lattice sites at most; larger particles get larger beads and a shorter range of q
+    most_sites : lattice sites at most, in the ball, or else near what a first search with larger beads found there;
+        where that is not enough either, particles get larger beads and a shorter range of q
     moves_per_site : flips tried per site
     resampled, naive, checks : runs on resampled data, without the spread, and on simulated particles, as shares of the
         runs on the data
@@ -67,7 +68,10 @@ class ShapePlan(Domain):
     figures : what the curve says beforehand, with the spread of the sizes taken into account
     spread, spread_shape : relative standard deviation of the sizes, and which distribution
     bead_nm : diameter of a bead
-    moves : flips tried in a run
+    first_bead_nm : of a first search in the whole ball, whose beads are then refined near where they lie; 0 when one
+        search does
+    moves : flips tried in a run (its first search, if there are two)
+    finer_moves : flips tried per site of the second search
     looseness_weight : the strongest one that explains the curve as well as weaker ones
     misfit : chi^2 per point of the run that showed it, against errors that include the lattice's
     with_constant : whether a flat background is fitted
@@ -86,6 +90,8 @@ class ShapePlan(Domain):
     with_constant: bool
     notes: tuple[str, ...]
     spread_shape: str = "gaussian"
+    first_bead_nm: float = 0.0
+    finer_moves: int = 100
 
     def __post_init__(self) -> None:
         for name in ("q_inv_nm", "intensity", "sigma"):
@@ -123,9 +129,6 @@ class ShapeTask(Domain):
         return f"{self.kind}-{self.index + 1:02d}"
 
 
-_MOST_POINTS = 300
-"""A particle has some tens of independent numbers in its curve; more points than this cost time only."""
-
 KINDS = ("data", "resampled", "naive", "ball", "found")
 
 
@@ -162,65 +165,39 @@ def plan_shape(
     ----------
     The curve is too short or shows no particle (PhysicsError).
     """
-    notes: list[str] = []
-    curve, joined = _joined(curve)
-    if joined > 1:
-        notes.append(f"{joined} neighbouring points each are taken together: {len(curve)} are enough for a shape")
-    ratio = curve.intensity / curve.sigma
-    smooth = np.array([np.median(ratio[max(0, i - 4) : i + 5]) for i in range(len(ratio))])
-    seen = np.flatnonzero(smooth >= _SEEN)  # the last one counts: deep minima on the way are part of the curve
-    end = int(seen[-1]) + 1 if seen.size else len(curve)
-    if end < len(curve):
-        notes.append(
-            f"points from q = {curve.q_inv_nm[end]:.3g} 1/nm on are left out: the intensity there is below its error"
-        )
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(100,)))
-    rg = guinier(curve.q_inv_nm, curve.intensity, curve.sigma)[0]
-    size = rough_size(curve.q_inv_nm, curve.intensity, rg, spread, spread_shape)
-    far = int(np.searchsorted(curve.q_inv_nm, Q_RG_USED / size))
-    if far < end:
-        end = far
-        notes.append(f"points beyond q = {curve.q_inv_nm[end - 1]:.3g} 1/nm are left out: q Rg is over {Q_RG_USED:g}")
-    first = figures_of_curve(
-        curve.q_inv_nm[:end], curve.intensity[:end], curve.sigma[:end], rng, spread=spread,
-        with_constant=with_constant, resampled=40, spread_shape=spread_shape,
+    points = choose_points(
+        curve, rng, spread=spread, spread_shape=spread_shape, with_constant=with_constant,
+        seed=np.random.SeedSequence(seed, spawn_key=(103,)),
     )  # fmt: skip
-    begin = max(first.guinier_first, 0)
-    if begin:
-        notes.append(f"the first {begin} point(s) do not follow Guinier's law and are left out")
-    if first.guinier_note and not begin:
-        notes.append(first.guinier_note)
-    q = curve.q_inv_nm[begin:end]
-    bead = effort.bead_share * math.pi / float(q[-1]) if bead_nm is None else bead_nm
-    reach = 1.15 * first.dmax_nm
-    smallest = reach / ((effort.most_sites / _SITES_PER_D3) ** (1.0 / 3.0) - 1.0)
-    if bead < smallest and bead_nm is None:
-        bead = smallest
-        notes.append(
-            f"a bead of {bead:.3g} nm is used, so that the particle takes at most {effort.most_sites} of them; finer "
-            "detail is not sought"
-        )
-    top = effort.bead_share * math.pi / bead if bead_nm is None else math.pi / bead
-    use = q <= max(top, 12.0 / first.dmax_nm) * (1.0 + 1e-9)
-    if not use.all():
-        notes.append(f"points beyond q = {q[use][-1]:.3g} 1/nm are left out: finer than the beads")
-    last = begin + int(use.sum())
-    figures = first
-    if begin or last < end:
-        figures = figures_of_curve(
-            curve.q_inv_nm[begin:last], curve.intensity[begin:last], curve.sigma[begin:last], rng, spread=spread,
-            with_constant=with_constant, resampled=40, spread_shape=spread_shape,
-        )  # fmt: skip
-    sites = _SITES_PER_D3 * ((1.15 * figures.dmax_nm + bead) / bead) ** 3
+    notes = list(points.notes)
+    wanted = bead_nm if bead_nm is not None else effort.bead_share * math.pi / float(points.curve.q_inv_nm[-1])
+    share = effort.bead_share if bead_nm is None else 1.0
+    reach = 1.15 * points.figures.dmax_nm
+    # a long particle leaves most of its ball empty: larger beads find where it is, finer ones are tried there only
+    bead = max(wanted, _bead_for(reach, effort.most_sites))
+    two = bead > wanted
     plan = ShapePlan(
-        q_inv_nm=curve.q_inv_nm[begin:last], intensity=curve.intensity[begin:last], sigma=curve.sigma[begin:last],
-        figures=figures, spread=spread, bead_nm=bead, moves=int(effort.moves_per_site * sites),
-        looseness_weight=LOOSENESS_WEIGHTS[0], misfit=0.0, with_constant=with_constant, notes=(),
-        spread_shape=spread_shape,
+        q_inv_nm=points.curve.q_inv_nm, intensity=points.curve.intensity, sigma=points.curve.sigma,
+        figures=points.figures, spread=spread, bead_nm=bead, moves=0, looseness_weight=LOOSENESS_WEIGHTS[0], misfit=0.0,
+        with_constant=with_constant, notes=(), spread_shape=spread_shape, finer_moves=effort.moves_per_site // 2,
     )  # fmt: skip
-    weight, reached = strongest_looseness(
-        _search(plan, plan.intensity, spread), np.random.SeedSequence(seed, spawn_key=(102,)), plan.moves // 2
-    )
+    first = _to_beads(plan, bead, share, effort, rng)
+    seeds = np.random.SeedSequence(seed, spawn_key=(102,)).spawn(2)
+    weight, reached, model = strongest_looseness(_search(first, first.intensity, spread), seeds[0], first.moves // 2)
+    if two:
+        sites = len(finer_sites(model, wanted))
+        # a bead asked for is given; otherwise it grows until no more sites are needed than allowed
+        fine = wanted * max(1.0, sites / effort.most_sites) ** (1.0 / 3.0) if bead_nm is None else wanted
+        notes.append(
+            f"two searches: beads of {bead:.3g} nm in a ball of {reach:.3g} nm, then beads of {fine:.3g} nm near those"
+        )
+        plan = replace(_to_beads(plan, fine, share, effort, rng), moves=first.moves, first_bead_nm=bead)
+        weight, reached = _weight_of_finer(plan, model, weight, seeds[1])
+    else:
+        plan = first
+    if len(plan.q_inv_nm) < len(points.curve):
+        notes.append(f"points beyond q = {plan.q_inv_nm[-1]:.3g} 1/nm are left out: finer than the beads")
     if weight < LOOSENESS_WEIGHTS[0]:
         notes.append(
             f"looseness is punished {LOOSENESS_WEIGHTS[0] / weight:g} times less than at most: more would cost agreement"
@@ -233,29 +210,65 @@ def plan_shape(
     return replace(plan, looseness_weight=weight, misfit=reached, notes=tuple(notes))
 
 
-def _joined(curve: ScatteringCurve) -> tuple[ScatteringCurve, int]:
-    """Weighted means of neighbouring points, at most :data:`_MOST_POINTS` of them; and how many went into each."""
-    size = -(-len(curve) // _MOST_POINTS)
-    if size == 1:
-        return curve, 1
-    start = np.arange(0, len(curve), size)
-    weight = curve.sigma**-2.0
-    total = np.add.reduceat(weight, start)
-    q = np.add.reduceat(weight * curve.q_inv_nm, start) / total
-    intensity = np.add.reduceat(weight * curve.intensity, start) / total
-    return replace(curve, q_inv_nm=q, intensity=intensity, sigma=total**-0.5, dq_inv_nm=None), size
+def _bead_for(reach_nm: float, sites: float) -> float:
+    """Bead with which a ball holds so many sites."""
+    return float(reach_nm / ((sites / _SITES_PER_D3) ** (1.0 / 3.0) - 1.0))
+
+
+def _to_beads(
+    plan: ShapePlan, bead_nm: float, share: float, effort: ShapeEffort, rng: np.random.Generator
+) -> ShapePlan:
+    """Leave out the points that are finer than the beads, and read the figures from the others."""
+    use = plan.q_inv_nm <= max(share * math.pi / bead_nm, 12.0 / plan.figures.dmax_nm) * (1.0 + 1e-9)
+    q, y, s = plan.q_inv_nm[use], plan.intensity[use], plan.sigma[use]
+    figures = plan.figures
+    if not use.all():
+        figures = figures_of_curve(
+            q, y, s, rng, spread=plan.spread, with_constant=plan.with_constant, resampled=40,
+            spread_shape=plan.spread_shape,
+        )  # fmt: skip
+    sites = _SITES_PER_D3 * ((1.15 * figures.dmax_nm + bead_nm) / bead_nm) ** 3
+    return replace(
+        plan, q_inv_nm=q, intensity=y, sigma=s, figures=figures, bead_nm=bead_nm,
+        moves=int(effort.moves_per_site * sites),
+    )  # fmt: skip
+
+
+def _weight_of_finer(
+    plan: ShapePlan, model: BeadModel, weight: float, seed: np.random.SeedSequence
+) -> tuple[float, float]:
+    """Weaken the looseness that larger beads allowed while finer ones explain the curve better for it."""
+    weights = [w for w in LOOSENESS_WEIGHTS if w <= weight][:3]
+    tried = [
+        _finer(plan, model, plan.intensity, plan.spread, np.random.default_rng(child), weight=w)[1]
+        for w, child in zip(weights, seed.spawn(len(weights)), strict=True)
+    ]
+    k = next(i for i, c in enumerate(tried) if c <= (1.0 + math.sqrt(2.0 / len(plan.q_inv_nm))) * min(tried))
+    return weights[k], tried[k]
 
 
 def _search(plan: ShapePlan, intensity: FloatArray, spread: float) -> BeadSearch:
+    """Search in the whole ball: the only one, or the first of two."""
     return prepare_search(
         plan.q_inv_nm, intensity, plan.sigma, dmax_nm=plan.figures.dmax_nm, rg_nm=plan.figures.rg_real_nm,
-        i_zero=plan.figures.i_zero, bead_nm=plan.bead_nm, spread=spread, with_constant=plan.with_constant,
-        spread_shape=plan.spread_shape,
+        i_zero=plan.figures.i_zero, bead_nm=plan.first_bead_nm or plan.bead_nm, spread=spread,
+        with_constant=plan.with_constant, spread_shape=plan.spread_shape,
+    )  # fmt: skip
+
+
+def _finer(
+    plan: ShapePlan, model: BeadModel, intensity: FloatArray, spread: float, rng: np.random.Generator, *,
+    weight: float, label: str = "",
+) -> tuple[BeadModel, float]:  # fmt: skip
+    return refine_beads(
+        model, plan.q_inv_nm, intensity, plan.sigma, rng, dmax_nm=plan.figures.dmax_nm, rg_nm=plan.figures.rg_real_nm,
+        i_zero=plan.figures.i_zero, bead_nm=plan.bead_nm, moves_per_site=plan.finer_moves, weight=weight,
+        spread=spread, spread_shape=plan.spread_shape, with_constant=plan.with_constant, label=label,
     )  # fmt: skip
 
 
 def retrieve_shape(task: ShapeTask) -> BeadModel:
-    """Anneal one bead model.
+    """Anneal one bead model: in the whole ball, and again with finer beads near the first ones when the plan has both.
 
     Parameters
     ----------
@@ -270,10 +283,15 @@ def retrieve_shape(task: ShapeTask) -> BeadModel:
     The particle holds fewer than 100 beads (PhysicsError).
     """
     plan = task.plan
-    return retrieve_beads(
-        _search(plan, task.intensity, task.spread), random_numbers(task.seed, task.kind, task.index), plan.moves,
-        label=task.label, weight=plan.looseness_weight,
-    )  # fmt: skip
+    rng = random_numbers(task.seed, task.kind, task.index)
+    model = retrieve_beads(
+        _search(plan, task.intensity, task.spread), rng, plan.moves, label=task.label, weight=plan.looseness_weight
+    )
+    if not plan.first_bead_nm:
+        return model
+    return _finer(
+        plan, model, task.intensity, task.spread, rng, weight=plan.looseness_weight, label=task.label
+    )[0]  # fmt: skip
 
 
 def resampled_task(plan: ShapePlan, seed: int, index: int, spread_error: float) -> ShapeTask:
