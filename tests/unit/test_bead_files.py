@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from tests.others_files import dammif_text, dammin_text, lattice_ball
 
 from nanostrata.errors import DataError
-from nanostrata.io.bead_models import read_beads, write_bead_cif, write_bead_pdb
+from nanostrata.io.bead_models import read_bead_file, read_beads, write_bead_cif, write_bead_pdb
 from nanostrata.io.mrc import read_mrc, write_mrc
 
 BEADS = np.random.default_rng(0).uniform(-4, 4, (40, 3))
@@ -52,6 +53,57 @@ def test_a_file_without_beads_is_refused(tmp_path):
     file.write_text("ATOM      1  CA  ASP A   1      -4.400   0.0x0  12.345\n")
     with pytest.raises(DataError, match="line 1"):
         read_beads(file)
+
+
+def test_headers_of_other_programs_are_read(tmp_path):
+    places = 10 * lattice_ball(4.0, 0.5)
+    file = tmp_path / "ball-1.pdb"
+    file.write_text(dammif_text(places, 2.5))
+    found = read_bead_file(file)
+    assert found.software == "dammif (r12593)"
+    assert found.bead == pytest.approx(5.0)
+    assert found.bead_stated
+    assert found.rg == pytest.approx(np.sqrt(((places - places.mean(axis=0)) ** 2).sum(axis=1).mean()), abs=1e-3)
+    assert found.volume == pytest.approx(len(places) * 5.0**3 / np.sqrt(2), rel=2e-3)
+    np.testing.assert_allclose(found.positions, places, atol=6e-4)
+    in_nm = found.scaled(0.1)
+    assert in_nm.volume == pytest.approx(found.volume * 1e-3)
+    file.write_text(dammin_text(places, 2.5))
+    assert read_bead_file(file).bead == pytest.approx(5.0)
+    # averages write their radius in other words, and occupancies that are no shares
+    file.write_text(dammif_text(places, 2.5, occupancy="52.31").replace("Dummy atom radius", "Atomic Radius"))
+    found = read_bead_file(file)
+    assert found.bead == pytest.approx(5.0)
+    assert found.occupancy[0] == pytest.approx(52.31)
+    # without any header the beads tell their own size
+    file.write_text("\n".join(line for line in dammif_text(places, 2.5).splitlines() if line.startswith("ATOM")))
+    found = read_bead_file(file)
+    assert not found.bead_stated
+    assert found.bead == pytest.approx(5.0, abs=2e-3)
+
+
+def test_what_is_wrong_with_a_bead_file_is_told(tmp_path):
+    places = 10 * lattice_ball(4.0, 0.5)
+    file = tmp_path / "x.pdb"
+
+    def says(text, words):
+        file.write_text(text)
+        with pytest.raises(DataError, match=words):
+            read_bead_file(file)
+
+    says(dammif_text(places, 2.5, count=len(places) + 5), f"says {len(places) + 5} beads, {len(places)} stand")
+    says(dammif_text(places[:1], 2.5), "found one")
+    says(dammif_text(places, 2.5).replace("  1.0  20.0", "  nan  20.0", 1), "line 12: expected coordinates")
+    says("MODEL        1\nENDMDL\nMODEL        2\n", "line 3: a second model")
+    write_bead_cif(file, BEADS, 0.5)
+    text = file.read_text()
+    says(text.replace("Cartn_y", "Cartn_q"), "Cartn_x, _y and _z")
+    lines = text.splitlines()
+    atom = next(i for i, line in enumerate(lines) if line.startswith("ATOM"))
+    cut = [*lines[: atom + 5], lines[atom + 5][:25]]
+    says("\n".join(cut), f"line {atom + 6}: expected 20 values")
+    with pytest.raises(DataError, match="no such file"):
+        read_bead_file(tmp_path / "none.pdb")
 
 
 def test_map_comes_back(tmp_path):

@@ -167,3 +167,57 @@ class ShapeAverage(Domain):
             freeze(self, name, frozen_array(name, getattr(self, name), dtype=kind, ndim=ndim))
         if len(self.models) != len(self.kept):
             raise PhysicsError(f"kept: {len(self.kept)} indices for {len(self.models)} models")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShapeComparison(Domain):
+    """A result of another program for the same curve, in nm, beside ours.
+
+    Attributes
+    ----------
+    name, file, sha256 : short name for tables and files, path, digest
+    kind : "pair distances" (a GNOM file) or "bead model"
+    software : as the file tells
+    unit_read : "angstrom" or "nm", the unit of length of the file
+    r_nm, p, p_sigma : pair distances of area 1, 1/nm; the error is 0 where the file has none
+    rg_nm, rg_sigma_nm, dmax_nm : radius of gyration (nan error when not stated) and largest distance
+    volume_nm3 : of the lattice cells of the beads; nan for pair distances
+    chi2_reduced : of the file's own fit, per point; nan for beads
+    nsd : (n_kept,) to each of our kept runs; empty for pair distances
+    nsd_reference, shared_volume : to the reference run; volume in common over that of both together; nan likewise
+    positions_nm : (n, 3) beads, moved onto our average; empty for pair distances
+    bead_nm : diameter of a bead, nan likewise
+    density : (m, m, m) of the moved beads on the grid of our map; empty likewise
+    notes : what was decided, one sentence each
+    """
+
+    name: str
+    file: str
+    sha256: str
+    kind: str
+    software: str
+    unit_read: str
+    r_nm: FloatArray
+    p: FloatArray
+    p_sigma: FloatArray
+    rg_nm: float
+    rg_sigma_nm: float
+    dmax_nm: float
+    volume_nm3: float
+    chi2_reduced: float
+    nsd: FloatArray
+    nsd_reference: float
+    shared_volume: float
+    positions_nm: FloatArray
+    bead_nm: float
+    density: FloatArray
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        r = frozen_array("r_nm", self.r_nm, nonnegative=True, increasing=True)
+        freeze(self, "r_nm", r)
+        freeze(self, "p", frozen_array("p", self.p, length=len(r)))
+        freeze(self, "p_sigma", frozen_array("p_sigma", self.p_sigma, nonnegative=True, length=len(r)))
+        freeze(self, "nsd", frozen_array("nsd", self.nsd, nonnegative=True))
+        freeze(self, "positions_nm", frozen_array("positions_nm", self.positions_nm, ndim=2))
+        freeze(self, "density", frozen_array("density", self.density, ndim=3))

@@ -271,6 +271,13 @@ def shape(
     q_max: Annotated[float | None, typer.Option(help="1/nm; default as the data allow")] = None,
     no_constant: Annotated[bool, typer.Option("--no-constant", help="fit no flat background")] = False,
     relative_sigma: Annotated[float | None, typer.Option(metavar="REL", help="for a file without errors")] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="GNOM output or bead model of the same curve to set beside; may be repeated"),
+    ] = None,
+    compare_unit: Annotated[
+        str | None, typer.Option(metavar="UNIT", help="of its lengths, angstrom or nm; default the one that fits")
+    ] = None,
     seed: Seed = 1,
     workers: Annotated[int, typer.Option(min=1, help="processes; the answer does not depend on it")] = 1,
     fresh: Fresh = False,
@@ -285,7 +292,8 @@ def shape(
     shape_curve(
         curve, as_json=as_json, q_unit=q_unit, spread=spread, spread_error=spread_error, runs=runs, out=out,
         preset=preset.value, bead_nm=bead, with_constant=not no_constant, relative_sigma=relative_sigma, seed=seed,
-        q_min=q_min, q_max=q_max, workers=workers, fresh=fresh, spread_shape=spread_shape,
+        q_min=q_min, q_max=q_max, workers=workers, fresh=fresh, spread_shape=spread_shape, compare=tuple(compare or ()),
+        compare_unit=compare_unit,
     )  # fmt: skip
 
 

@@ -8,11 +8,23 @@ from typing import Any
 import numpy as np
 
 from nanostrata.domain.base import FloatArray
-from nanostrata.interfaces.figure_style import BLUE, GREEN, GREY, INK, VERMILLION, inches, log_ticks, to_svg
+from nanostrata.interfaces.figure_style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    inches,
+    legend_below,
+    log_ticks,
+    to_svg,
+)  # fmt: skip
 from nanostrata.interfaces.run_folder import RunFolder
 from nanostrata.io.mrc import read_mrc
 
-__all__ = ["MAP", "curve_and_distances", "cuts_and_size", "has_map", "map_sections", "runs", "sections"]
+__all__ = ["MAP", "compared", "curve_and_distances", "cuts_and_size", "has_map", "map_sections", "runs", "sections"]
 
 MAP = ("shape", "average.mrc")
 
@@ -122,19 +134,77 @@ def sections(run: RunFolder, occupancy: FloatArray, voxel_nm: float) -> str:
     """Three sections of the map through the centre, with the cut-off drawn as a line."""
     figure, box = inches(8.8, 3.1, bottom=0.5, top=0.25, left=0.6, right=0.75)
     axes = figure.add_gridspec(1, 3, **box, wspace=0.3).subplots()
-    n = occupancy.shape[0]
-    reach = (n // 2) * voxel_nm
     image: Any = None
-    for k, (axis, (a, b)) in enumerate(zip(axes, (("x", "y"), ("x", "z"), ("y", "z")), strict=True)):
-        plane = np.take(occupancy, n // 2, axis=2 - k).T
-        extent = (-reach - voxel_nm / 2, reach + voxel_nm / 2) * 2
-        image = axis.imshow(plane, origin="lower", extent=extent, cmap="Blues", vmin=0, vmax=1, rasterized=True)
-        line = np.arange(-(n // 2), n // 2 + 1) * voxel_nm
-        axis.contour(line, line, plane, levels=[float(run.get("shape.cutoff"))], colors=[VERMILLION], linewidths=1.2)
-        axis.set_xlabel(f"{a} (nm)")
-        axis.set_ylabel(f"{b} (nm)")
+    cutoff = float(run.get("shape.cutoff"))
+    for k, (axis, labels) in enumerate(zip(axes, (("x", "y"), ("x", "z"), ("y", "z")), strict=True)):
+        image = _plane(axis, occupancy, voxel_nm, 2 - k, labels, cutoff, VERMILLION)
     figure.colorbar(image, ax=list(axes), label="occupancy", fraction=0.02, pad=0.02)
     return to_svg(figure)
+
+
+_OTHERS = (VERMILLION, GREEN, PURPLE, ORANGE, INK)
+_DASHES = ("-", "--", "-.", ":")
+
+
+def compared(run: RunFolder) -> str | None:
+    """Pair distances of others on ours, all of one area; where they have beads, their outline on our map."""
+    table = run.table("shape_compared_pair_distances", "r_nm", "p_per_nm")
+    others = [str(c["name"]) for c in run.get("shape.compared", ())]
+    if table is None or not others:
+        return None
+    look = {name: (_OTHERS[i % len(_OTHERS)], _DASHES[i % len(_DASHES)]) for i, name in enumerate(others)}
+    maps = {n: run.path / "shape" / "compared" / f"{n}.mrc" for n in others}
+    maps = {n: file for n, file in maps.items() if file.is_file()}
+    figure, box = inches(8.8, 3.7, bottom=0.8, top=0.25, left=0.75, right=0.2)
+    if maps:
+        left, *rest = figure.add_gridspec(1, 3, **box, wspace=0.32, width_ratios=[1.5, 1, 1]).subplots()
+    else:
+        left, rest = figure.add_gridspec(1, 1, **box).subplots(), []
+    names = list(dict.fromkeys(table.text("name")))
+    ours = [n for n in names if n not in look]
+    for i, name in enumerate(names):
+        part = table.where("name", name)
+        r, p, s = (part.floats(c) for c in ("r_nm", "p_per_nm", "p_sigma_per_nm"))
+        if name in look:
+            colour, dash = look[name]
+            left.plot(r, p, dash, color=colour, lw=1.3, label=name)
+        else:
+            colour = BLUE if name == ours[0] else GREY
+            left.plot(r, p, color=colour, lw=1.7 if i == 0 else 1.2, label=f"here: {name}")
+        if s.any():
+            left.fill_between(r, p - 2 * s, p + 2 * s, color=colour, alpha=0.15, lw=0)
+    left.axhline(0.0, color=INK, lw=0.6)
+    left.set_xlabel("distance (nm)")
+    left.set_ylabel("p(r), area 1 (1/nm)")
+    if maps:
+        occupancy, voxel_nm, _ = read_mrc(run.path.joinpath(*MAP))
+        read = {n: read_mrc(file)[0] for n, file in maps.items()}
+        for axis, across, labels in zip(rest, (2, 1), (("x", "y"), ("x", "z")), strict=True):
+            _plane(axis, occupancy, voxel_nm, across, labels, float(run.get("shape.cutoff")), BLUE)
+            for name, density in read.items():
+                line = np.arange(-(len(density) // 2), len(density) // 2 + 1) * voxel_nm
+                plane = np.take(density, len(density) // 2, axis=across).T
+                axis.contour(
+                    line, line, plane, levels=[0.5], colors=[look[name][0]], linestyles=look[name][1], linewidths=1.2
+                )
+    legend_below(figure, left.get_lines()[: len(names)])
+    return to_svg(figure)
+
+
+def _plane(
+    axis: Any, occupancy: FloatArray, voxel_nm: float, across: int, labels: tuple[str, str], cutoff: float, colour: str
+) -> Any:
+    """Draw the section of a map across an axis, with the cut-off as a line."""
+    n = occupancy.shape[0]
+    reach = (n // 2) * voxel_nm
+    plane = np.take(occupancy, n // 2, axis=across).T
+    extent = (-reach - voxel_nm / 2, reach + voxel_nm / 2) * 2
+    image = axis.imshow(plane, origin="lower", extent=extent, cmap="Blues", vmin=0, vmax=1, rasterized=True)
+    line = np.arange(-(n // 2), n // 2 + 1) * voxel_nm
+    axis.contour(line, line, plane, levels=[cutoff], colors=[colour], linewidths=1.2)
+    axis.set_xlabel(f"{labels[0]} (nm)")
+    axis.set_ylabel(f"{labels[1]} (nm)")
+    return image
 
 
 def _value(run: RunFolder, key: str) -> float:

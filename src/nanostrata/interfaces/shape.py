@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,4 +46,25 @@ def shape_curve(curve: Path, *, as_json: bool = False, **request: Any) -> None:
     rows.append(["resolution (nm)", f"{s['resolution_nm']:.2f}"])
     rows.append(["runs kept", f"{s['runs']['kept']} of {s['runs']['done']}"])
     console.show_table(("shape", "value"), rows)
+    if s.get("compared"):
+        _show_compared(s)
     console.say(str(page))
+
+
+def _show_compared(s: Mapping[str, Any]) -> None:
+    """Print our figures and those of others side by side."""
+
+    def cell(value: Any, digits: int) -> str:
+        return "-" if value is None else f"{value:.{digits}f}"
+
+    rows = [
+        [
+            f"here, {row['name']}" if "file" not in row else f"{row['name']} ({row['software'] or row['kind']})",
+            cell(row["rg_nm"], 3), cell(row["dmax_nm"], 2), cell(row["volume_nm3"], 2), cell(row.get("nsd_reference"), 2),
+        ]
+        for row in (*s["compared_here"], *s["compared"])
+    ]  # fmt: skip
+    console.say()
+    console.show_table(("compared", "Rg (nm)", "Dmax (nm)", "volume (nm3)", "NSD"), rows)
+    for entry in s["compared"]:
+        console.say(f"{entry['name']}: {'; '.join(entry['notes'])}")

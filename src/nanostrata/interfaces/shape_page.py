@@ -24,6 +24,7 @@ from nanostrata.io.text_out import write_text
 __all__ = [
     "SHAPE_CAPTIONS",
     "before_table",
+    "compared_table",
     "is_shape",
     "reading_table",
     "render_shape",
@@ -67,8 +68,11 @@ def render_shape(run_dir: Path | str) -> Path:
             "shape_runs": figures_shape.runs(run),
             "shape_cuts": figures_shape.cuts_and_size(run),
             "shape_sections": figures_shape.sections(run, occupancy, voxel_nm),
+            "shape_compared": figures_shape.compared(run),
         }
     figures = {k: v for k, v in drawn.items() if v is not None}
+    if "shape_compared" not in figures:
+        (run.path / "figures" / "shape_compared.svg").unlink(missing_ok=True)
     for name, svg in figures.items():
         write_text(run.path / "figures" / f"{name}.svg", svg)
     target = run.path / "report.html"
@@ -86,6 +90,7 @@ def _html(run: RunFolder, figures: Mapping[str, str], occupancy: FloatArray, vox
         ("spread", "With and without the spread of sizes", spread_table(s)),
         ("runs", "Runs", body_figure["shape_runs"] + runs_table(run)),
         ("curve", "Curve and pair distances", body_figure["shape_curve"] + before_table(s)),
+        ("compared", "Beside other programs", body_figure["shape_compared"] + compared_table(s)),
         ("warnings", "Warnings", warnings_html(run)),
         ("numbers", "Numbers", tables_html(run)),
     ]
@@ -123,6 +128,11 @@ SHAPE_CAPTIONS = {
     "shape_cuts": (
         "Diameters along 10 000 random lines through the centre at half height, and volume-equivalent diameter against "
         "the cut-off of the occupancy.", ("shape_line_cuts", "shape_size_against_cutoff"),
+    ),
+    "shape_compared": (
+        "Pair distances found here and by others, each divided by its area; bands 95 % where there are errors. In the "
+        "sections: occupancy found here with its cut-off in blue, and the outline of the other beads, moved onto it.",
+        ("shape_compared", "shape_compared_pair_distances"),
     ),
     "shape_sections": ("Sections through the middle of the occupancy map; the line is the cut-off. x is the longest axis.", ()),
 }  # fmt: skip
@@ -211,6 +221,51 @@ def runs_table(run: RunFolder) -> str:
     ]  # fmt: skip
     head = ["run", "chi² per point", "aspect ratio", "Rg (nm)", "diameter (nm)", "beads", "mean NSD", "kept"]
     return html_table(head, rows, numeric=range(1, 7))
+
+
+def compared_table(s: Mapping[str, Any]) -> str:
+    """Ours and others' figures of one curve side by side; "" where nothing was compared."""
+    if not s.get("compared"):
+        return ""
+
+    def cell(row: Mapping[str, Any], key: str, digits: int) -> str:
+        value = row.get(key)
+        return "–" if value is None else f"{value:.{digits}f}"
+
+    rows = []
+    for row in (*s["compared_here"], *s["compared"]):
+        here = "file" not in row
+        name = (
+            f"here, {row['name']}"
+            if here
+            else f"{row['name']} ({row['kind']}{', ' if row['software'] else ''}{row['software']})"
+        )
+        rows.append(
+            [
+                escape(name), cell(row, "rg_nm", 3), cell(row, "rg_from_pair_distances_nm" if here else "", 3),
+                cell(row, "dmax_nm", 2), cell(row, "volume_nm3", 2), cell(row, "nsd_reference", 2), cell(row, "nsd_mean", 2),
+                cell(row, "shared_volume", 2),
+            ]
+        )  # fmt: skip
+    head = [
+        "whose", "Rg (nm)", "Rg of p(r) (nm)", "largest distance (nm)", "volume (nm³)", "NSD to the reference run",
+        "NSD to the kept runs", "share of volume in common",
+    ]  # fmt: skip
+    words = (
+        "Here, Rg and volume are of the beads and the largest distance is of p(r); of other beads it is that between two "
+        f"centres. For scale: the runs here lie {s['nsd_mean']:.2f} from each other."
+    )
+    if len(s["compared_here"]) > 1:
+        words += (
+            " Other programs take the particles for equal in size: theirs is to be set beside the row that does the same, "
+            "not beside that of the particle of mean size."
+        )
+    notes = "".join(
+        f"<li>{escape(str(c['name']))}: {escape('; '.join(map(str, c['notes'])))}.</li>"
+        for c in s["compared"]
+        if c["notes"]
+    )
+    return html_table(head, rows, numeric=range(1, 8)) + f"<p>{escape(words)}</p><ul>{notes}</ul>"
 
 
 def before_table(s: Mapping[str, Any]) -> str:

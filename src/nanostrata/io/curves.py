@@ -11,6 +11,7 @@ from nanostrata.domain import Origin, ScatteringCurve
 from nanostrata.errors import DataError
 from nanostrata.io.ascii import read_text_curve
 from nanostrata.io.cansas import cansas_entries, read_cansas
+from nanostrata.io.gnom import is_gnom, read_gnom_curve
 from nanostrata.io.nexus import nexus_entries, read_nexus
 from nanostrata.io.raw_curve import EntryInfo, RawCurve, file_digest, read_bytes
 from nanostrata.io.sound_points import OnBadPoints, sound_points
@@ -34,7 +35,7 @@ def read_curve(
     relative_sigma: float | None = None,
     label: str = "",
 ) -> ScatteringCurve:
-    r"""Read one scattering curve from text columns, canSAS 1-D XML or NXcanSAS.
+    r"""Read one scattering curve from text columns, canSAS 1-D XML, NXcanSAS or the output of GNOM.
 
     The format is told by the content. What was converted, left out or masked stands in ``curve.origin.notes``, one
     sentence each.
@@ -132,7 +133,7 @@ def list_entries(path: str | Path) -> list[EntryInfo]:
     data = read_bytes(path, file)
     if _is_xml(head):
         return cansas_entries(file, data)
-    raw = read_text_curve(file, data)
+    raw = read_gnom_curve(file, data) if is_gnom(head) else read_text_curve(file, data)
     units = raw.stated_unit.names
     return [EntryInfo(number=1, name=path.stem, points=len(raw.q), q_unit=units[0] if len(units) == 1 else "")]
 
@@ -146,7 +147,8 @@ def _read(path: Path, file: str, entry: str | int | None) -> tuple[RawCurve, Fil
         return *read_cansas(file, data, entry), digest
     if entry is not None:
         raise DataError(f"{file}: entry = {entry!r}, but a file of text columns holds one curve; leave entry out")
-    return read_text_curve(file, data), FileEnergy(), digest
+    raw = read_gnom_curve(file, data) if is_gnom(head) else read_text_curve(file, data)
+    return raw, FileEnergy(), digest
 
 
 def _is_xml(head: bytes) -> bool:

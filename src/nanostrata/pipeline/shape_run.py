@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import Domain
-from nanostrata.domain.shape import BeadModel
+from nanostrata.domain.shape import BeadModel, ShapeComparison
 from nanostrata.errors import RecipeError
 from nanostrata.kernels.bead_field import SPREAD_SHAPES
 from nanostrata.models import shape_reading as reading
@@ -75,7 +75,7 @@ class ShapeRequest(Domain):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShapeOutcome(Domain):
-    """Everything that was found about one curve."""
+    """Everything that was found about one curve; ``compared``: what others found, where that was asked for."""
 
     curve: ScatteringCurve
     request: ShapeRequest
@@ -84,6 +84,7 @@ class ShapeOutcome(Domain):
     models: tuple[BeadModel, ...]
     naive: tuple[BeadModel, ...]
     reading: ShapeReading
+    compared: tuple[ShapeComparison, ...] = ()
 
 
 def shape_file(
@@ -91,7 +92,7 @@ def shape_file(
     out: Path | None = None, preset: str = "standard", seed: int = 1, workers: int = 1, fresh: bool = False,
     bead_nm: float | None = None, with_constant: bool = True, relative_sigma: float | None = None,
     q_min: float | None = None, q_max: float | None = None, progress: Callable[[str], None] | None = None,
-    spread_shape: str = "gaussian",
+    spread_shape: str = "gaussian", compare: Sequence[Path] = (), compare_unit: str | None = None,
 ) -> tuple[Path, dict[str, Any]]:  # fmt: skip
     """Ab initio shape of the particles behind one curve.
 
@@ -109,6 +110,8 @@ def shape_file(
     q_min, q_max : range to use, 1/nm; None: as the data allow
     progress : told one line at a time
     spread_shape : distribution of the sizes, "gaussian" or "lognormal"
+    compare : GNOM files and bead models of other programs to set beside the answer
+    compare_unit : "angstrom" or "nm", unit of length of those files; None: that in which the particle is as large
 
     Returns
     -------
@@ -122,12 +125,14 @@ def shape_file(
         When the curve cannot be read or shows no particle.
     """
     from nanostrata.io.curves import read_curve
+    from nanostrata.pipeline.shape_compare import check_units, compare_shape, read_compared
     from nanostrata.pipeline.shape_write import write_shape
 
     _check_request(spread, spread_error, runs, preset, workers, bead_nm, spread_shape)
     tell = progress or (lambda _: None)
     window = None if q_min is None and q_max is None else (q_min or 0.0, q_max if q_max is not None else 1e6)
     curve = read_curve(path, q_unit=q_unit, relative_sigma=relative_sigma, q_range_inv_nm=window)
+    others = read_compared(compare, compare_unit)
     folder = Path(out) if out is not None else Path(path).with_suffix(".shape")
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"--out {folder}: is a file; give a folder, which is made when it is missing")
@@ -136,7 +141,13 @@ def shape_file(
         with_constant=with_constant, spread_shape=spread_shape,
     )  # fmt: skip
     with make_pool(workers) as pool:
-        outcome = find_shape(curve, request, folder, pool, fresh=fresh, progress=tell)
+        outcome = find_shape(
+            curve, request, folder, pool, fresh=fresh, progress=tell,
+            on_plan=lambda plan: check_units(others, compare_unit, plan),
+        )  # fmt: skip
+    if others:
+        tell("comparing with what others found")
+        outcome = replace(outcome, compared=compare_shape(outcome, others, compare_unit))
     return folder, write_shape(outcome, folder)
 
 
@@ -172,16 +183,17 @@ def _check_request(
 
 def find_shape(
     curve: ScatteringCurve, request: ShapeRequest, folder: Path, pool: Pool, *, fresh: bool = False,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None, on_plan: Callable[[ShapePlan], None] = lambda _: None,
 ) -> ShapeOutcome:  # fmt: skip
     """Run what is not stored yet and read the shape; see :func:`shape_file`.
 
     Every run is kept in ``folder`` by the process that made it, as soon as it is done: an interruption loses only the
-    runs under way.
+    runs under way. ``on_plan`` is told of the plan before the first run and may refuse it.
     """
     runner = _Runner(folder, request, pool, fresh, progress, _digest(curve))
     progress("reading Rg, p(r) and the largest distance")
     plan = runner.plan(curve, request.spread)
+    on_plan(plan)
     naive_plan = runner.plan(curve, 0.0) if request.spread > 0.0 and request.naive else None
     seed = request.seed
     tasks = [_data_task(plan, seed, "data", i, plan.intensity) for i in range(request.runs)]

@@ -15,6 +15,7 @@ from nanostrata.domain.shape import BeadModel, CurveFigures
 from nanostrata.io.bead_models import write_bead_cif, write_bead_pdb
 from nanostrata.io.mrc import write_mrc
 from nanostrata.io.text_out import write_csv, write_json
+from nanostrata.pipeline.shape_compare import compared_part, write_compared
 from nanostrata.pipeline.shape_run import ShapeOutcome
 from nanostrata.pipeline.store import software
 from nanostrata.stages.read_shape import ShapeReading, mean_nsd
@@ -31,6 +32,7 @@ def write_shape(outcome: ShapeOutcome, folder: Path) -> dict[str, Any]:
     """
     tables(outcome, folder / "tables")
     files(outcome, folder / "shape")
+    write_compared(outcome, folder / "tables", folder / "shape")
     summary = summarise_shape(outcome)
     write_json(folder / "summary.json", summary)
     return summary
@@ -100,6 +102,7 @@ def shape_part(outcome: ShapeOutcome) -> dict[str, Any]:
         },
         "runs": {"done": len(outcome.models), "kept": len(r.average.kept), "each": r.runs},
         "notes": list(plan.notes),
+        **compared_part(outcome),
     }  # fmt: skip
 
 
@@ -203,11 +206,19 @@ def files(outcome: ShapeOutcome, folder: Path) -> None:
         folder / "occupancy.csv", ["x_nm", "y_nm", "z_nm", "occupancy"],
         ([axis[i], axis[j], axis[k], occupancy.occupancy[i, j, k]] for i, j, k in places),
     )  # fmt: skip
+    _forget(folder / "beads", {m.label for m in r.average.models})
     for model in r.average.models:
         remarks = [f"run {model.label}, chi2 per point {model.chi2_reduced:.3f}, spread of sizes {model.spread:.3f}"]
         write_beads(folder / "beads" / model.label, model, remarks)
     share, positions = average_beads(r)
     write_beads(folder / "average", None, ["mean occupancy of the kept runs"], positions, share, outcome.plan.bead_nm)
+
+
+def _forget(folder: Path, kept: set[str]) -> None:
+    """Take away bead models of an earlier call that are not kept by this one."""
+    for file in folder.glob("*") if folder.is_dir() else ():
+        if file.stem not in kept and file.suffix in (".cif", ".pdb"):
+            file.unlink(missing_ok=True)
 
 
 def average_beads(r: ShapeReading) -> tuple[FloatArray, FloatArray]:
