@@ -27,8 +27,9 @@ from nanostrata.models.lattice_particle import (
     Profile,
     StrArray,
     checked_fractions,
-    choose_species,
+    filled,
     formal_charge,
+    groups_of,
     particle_frame,
     radial_map,
     slope_outside,
@@ -255,12 +256,7 @@ def _occupy(
     solid: SolidSolution, cell: CrystalCell, x: FloatArray, s: FloatArray, site: IntArray, rng: np.random.Generator,
     occupation: str, quota_shells: int | None,
 ) -> StrArray:  # fmt: skip
-    groups = solid.sublattices(x)
-    if len(groups) != cell.sublattices:
-        raise PhysicsError(
-            f"structure: {cell.structure} has {cell.sublattices} sublattice(s), but {solid.core.name} fills "
-            f"{len(groups)}: set particle.structure to a lattice of the same kind"
-        )
+    groups = groups_of(solid, x, cell.structure, cell.sublattices)
     symbols = np.full(len(x), "X", dtype="<U2")
     for kind, sublattice, core in _site_kinds(cell):
         here = np.flatnonzero(kind[site])
@@ -269,19 +265,7 @@ def _occupy(
         shares = {e: np.broadcast_to(n, x.shape)[here] for e, n in groups[sublattice].items()}
         if core is not None:
             shares = _ordered(solid, sublattice, core, x[here])
-        members = tuple(shares)
-        share = np.column_stack([shares[e] for e in members])
-        vacant = 1.0 - share.sum(axis=1)
-        if vacant.min() < -1e-6:
-            most = f"{share.sum(axis=1).max():.3f} atoms of {', '.join(members)} per site of their sublattice"
-            raise PhysicsError(
-                f"composition: {most}, and {cell.structure} has one such site per anion: "
-                "choose another structure or another formula"
-            )
-        table = np.column_stack([share, np.maximum(vacant, 0.0)])
-        names = np.array([*members, "X"])
-        table = table / table.sum(axis=1, keepdims=True)
-        symbols[here] = names[choose_species(table, s[here], rng, occupation, quota_shells)]
+        symbols[here] = filled(shares, s[here], cell.structure, rng, occupation, quota_shells)
     return symbols
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -266,30 +266,51 @@ def _occupy(
     solid: SolidSolution, x: FloatArray, s: FloatArray, on: IntArray, structure: str, rng: np.random.Generator,
     occupation: str, quota_shells: int | None,
 ) -> StrArray:  # fmt: skip
-    groups = solid.sublattices(x)
-    if len(groups) != sublattice_count(structure):
-        raise PhysicsError(
-            f"structure: {structure} has {sublattice_count(structure)} sublattice(s), but {solid.core.name} fills "
-            f"{len(groups)}: set particle.structure to a lattice of the same kind"
-        )
     symbols = np.full(len(x), "X", dtype="<U2")
-    for index, shares in enumerate(groups):
-        members = tuple(shares)
+    for index, shares in enumerate(groups_of(solid, x, structure, sublattice_count(structure))):
         here = np.flatnonzero(on == index)
-        share = np.column_stack([np.broadcast_to(shares[e], x.shape)[here] for e in members])
-        vacant = 1.0 - share.sum(axis=1)
-        if vacant.min() < -1e-6:
-            most = f"{share.sum(axis=1).max():.3f} atoms of {', '.join(members)} per site of their sublattice"
-            raise PhysicsError(
-                f"composition: {most}, and {structure} has one such site per anion: "
-                "choose another structure or another formula"
-            )
-        table = np.column_stack([share, np.maximum(vacant, 0.0)])
-        names = np.array([*members, "X"])
-        symbols[here] = names[
-            choose_species(table / table.sum(axis=1, keepdims=True), s[here], rng, occupation, quota_shells)
-        ]
+        own = {e: np.broadcast_to(n, x.shape)[here] for e, n in shares.items()}
+        symbols[here] = filled(own, s[here], structure, rng, occupation, quota_shells)
     return symbols
+
+
+def groups_of(
+    solid: SolidSolution, x: FloatArray, structure: str, sublattices: int
+) -> tuple[Mapping[str, FloatArray], ...]:
+    """Return atoms per site of each sublattice; refuse a structure with another number of sublattices."""
+    groups = solid.sublattices(x)
+    if len(groups) != sublattices:
+        raise PhysicsError(
+            f"structure: {structure} has {sublattices} sublattice(s), but {solid.core.name} fills {len(groups)}: set "
+            "particle.structure to a lattice of the same kind"
+        )
+    return groups
+
+
+def filled(
+    shares: Mapping[str, FloatArray], s: FloatArray, structure: str, rng: np.random.Generator, occupation: str,
+    quota_shells: int | None,
+) -> StrArray:  # fmt: skip
+    """Element on each of sites that are filled alike, "X" where it stays empty.
+
+    Parameters
+    ----------
+    shares : element -> (n,) atoms per site
+    s : (n,) radius fraction of each site
+    structure : for the message when more atoms than sites are asked for
+    """
+    members = tuple(shares)
+    share = np.column_stack([shares[e] for e in members])
+    vacant = 1.0 - share.sum(axis=1)
+    if vacant.min() < -1e-6:
+        most = f"{share.sum(axis=1).max():.3f} atoms of {', '.join(members)} per site of their sublattice"
+        raise PhysicsError(
+            f"composition: {most}, and {structure} has one such site per anion: choose another structure or another formula"
+        )
+    table = np.column_stack([share, np.maximum(vacant, 0.0)])
+    table = table / table.sum(axis=1, keepdims=True)
+    names: StrArray = np.array([*members, "X"], dtype="<U2")
+    return np.asarray(names[choose_species(table, s, rng, occupation, quota_shells)])
 
 
 def choose_species(
