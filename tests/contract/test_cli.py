@@ -107,7 +107,7 @@ def test_check_prints_json_on_stdout_alone() -> None:
     result = CliRunner().invoke(app, ["check", str(DEMO / "project.toml"), "--json"])
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    assert [f["role"] for f in found["inputs"]] == ["asaxs"] * 4 + ["saxs", "tem", "edx"]
+    assert [f["role"] for f in found["inputs"]] == ["asaxs"] * 4 + ["waxs", "saxs", "tem", "edx"]
     assert {f["unit_read"] for f in found["inputs"] if f["role"] == "asaxs"} == {"1/nm"}
     assert found["problems"] == []
     zinc = {r["energy_kev"]: r for r in found["factors"] if r["element"] == "Zn"}

@@ -219,7 +219,7 @@ def test_bad_plans_are_refused(tmp_path: Path, changes: dict[str, str], more: tu
 
 
 def test_files_that_are_lost_are_named_when_others_are_there(tmp_path: Path) -> None:
-    for name in ("project.toml", "asaxs_16000eV.dat", "tem_diameters.csv", "edx.csv", "saxs.dat"):
+    for name in ("project.toml", "asaxs_16000eV.dat", "tem_diameters.csv", "edx.csv", "saxs.dat", "waxs.dat"):
         shutil.copy(DEMO / name, tmp_path / name)
     result = CliRunner().invoke(app, ["plan", str(tmp_path / "project.toml"), "--out", str(tmp_path / "out")])
     assert result.exit_code == 2

@@ -220,7 +220,7 @@ def test_missing_files_are_all_named_and_near_names_offered(tmp_path: Path) -> N
     (tmp_path / "project.toml").write_text(TEXT, encoding="utf-8")
     (tmp_path / "asaxs_16000ev.dat").write_text("", encoding="utf-8")
     _, said = read_recipe(tmp_path / "project.toml")
-    assert len(said) == 7
+    assert len(said) == 8
     assert "asaxs.curves[0].file: the file asaxs_16000eV.dat does not exist" in said[0]
     assert "did you mean 'asaxs_16000ev.dat'" in said[0]
     with pytest.raises(RecipeError) as caught:
@@ -232,13 +232,15 @@ def test_dropping_bad_points_lets_curves_be_missing_but_no_other_file(tmp_path: 
     text = TEXT.replace('factors = "chantler"', 'factors = "chantler"\non_bad_points = "drop"')
     (tmp_path / "project.toml").write_text(text, encoding="utf-8")
     _, said = read_recipe(tmp_path / "project.toml")
-    assert [re.search(r": ([\w.]+): the file", s)[1] for s in said] == ["saxs.file", "tem.diameters", "edx.file"]
+    assert [re.search(r": ([\w.]+): the file", s)[1] for s in said] == [
+        "saxs.file", "waxs.file", "tem.diameters", "edx.file",
+    ]  # fmt: skip
 
 
 def test_files_are_listed_once_in_the_order_of_use() -> None:
     names = load_recipe(DEMO).files()
     assert names[:2] == ["asaxs_16000eV.dat", "asaxs_9630eV.dat"]
-    assert names[-3:] == ["saxs.dat", "tem_diameters.csv", "edx.csv"]
+    assert names[-4:] == ["saxs.dat", "waxs.dat", "tem_diameters.csv", "edx.csv"]
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:

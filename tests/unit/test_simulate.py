@@ -155,7 +155,7 @@ def test_wide_angle_curve_peaks_where_wurtzite_does(tmp_path):
     changes = {
         "points = 120": "points = 20\nwaxs_particles = 12\nwaxs_points = 250\nsaxs_points = 20\nb_factor_nm2 = 0.0",
         'profile = { kind = "exponential", inner = 0.08, outer = 0.79, width = 0.1595 }': "shell_fraction = [1.0]",
-        "[waxs]\nenergy_kev = 16.0": '[waxs]\nenergy_kev = 16.0\naxis = "two_theta_deg"\ninstrument_sigma_inv_nm = 0.2',
+        "[waxs]\nenergy_kev = 16.0": '[waxs]\nenergy_kev = 16.0\naxis = "two_theta_deg"',
     }
     out = simulate_run(_write(tmp_path, changes), tmp_path / "out", seed=1).parent
     two_theta, intensity, _ = np.loadtxt(out / "waxs.dat", unpack=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +40,8 @@ def simulate_run(
     -------
     Path
         Of ``project.toml``, ready for ``check`` and ``run``. Beside it: one file per ASAXS energy, ``saxs.dat``,
-        ``waxs.dat``, ``tem_diameters.csv``, ``edx.csv`` (or the names that the truth file gives) and ``truth.json``.
+        ``waxs.dat``, ``tem_diameters.csv``, ``edx.csv`` (or the names that the truth file gives) and ``truth.json``; the
+        pattern of a standard where ``[waxs]`` asks for one.
 
     Raises
     ------
@@ -52,12 +52,13 @@ def simulate_run(
     truth_file, out = Path(truth_file), Path(out)
     plan = load_truth(truth_file)
     campaign, table_name = _simulate(plan, seed, progress)
+    standard = _standard(plan, seed) if "standard" in plan.project.get("waxs", {}) else None
     out.mkdir(parents=True, exist_ok=True)
     for name in _named_files(plan.project):
         if (truth_file.parent / name).resolve() != (out / name).resolve():
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(truth_file.parent / name, out / name)
-    _write(out, plan, campaign, table_name)
+    _write(out, plan, campaign, standard, table_name)
     progress(f"wrote {out / 'project.toml'}")
     return out / "project.toml"
 
@@ -93,15 +94,35 @@ def _simulate(plan: TruthFile, seed: int, progress: Callable[[str], None]) -> tu
     return campaign, factors.name
 
 
+def _standard(plan: TruthFile, seed: int) -> ScatteringCurve:
+    """Pattern of the standard that ``[waxs]`` names."""
+    from nanostrata.pipeline.waxs_standard import standard_lines
+    from nanostrata.simulate.wide_angle import standard_pattern, waxs_grid
+
+    assert plan.recipe.waxs is not None
+    given = plan.recipe.waxs.standard
+    assert given is not None
+    truth, energy = plan.truth, float(plan.waxs["energy_kev"])
+    q = waxs_grid(truth, energy)
+    lines, _, _ = standard_lines(given, plan.recipe.root, energy, float(q[-1]))
+    # a stream of its own: a standard changes no other measurement
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(6,)))
+    return standard_pattern(
+        lines, (float(q[0]), float(q[-1])), energy, truth.waxs_instrument_sigma_inv_nm, truth.waxs_counts, rng
+    )
+
+
 def _named_files(project: dict[str, Any]) -> list[str]:
     """Files that the truth rests on and that the project needs, too: CIFs and measured factors."""
     lattices = [m.get("lattice") for m in project.get("materials", {}).values() if isinstance(m, dict)]
     factors = project["asaxs"].get("factors")
     measured = [str(name) for name in factors.values()] if isinstance(factors, dict) else []
+    standard = project.get("waxs", {}).get("standard")
+    lattices += [standard.get("lattice")] if isinstance(standard, dict) else []
     return [x["cif"] for x in lattices if isinstance(x, dict) and "cif" in x] + measured
 
 
-def _write(out: Path, plan: TruthFile, campaign: Campaign, table_name: str) -> None:
+def _write(out: Path, plan: TruthFile, campaign: Campaign, standard: ScatteringCurve | None, table_name: str) -> None:
     from nanostrata.io.text_out import toml_text, write_curve, write_json, write_table, write_text
 
     t, project = campaign.truth, plan.project
@@ -113,9 +134,14 @@ def _write(out: Path, plan: TruthFile, campaign: Campaign, table_name: str) -> N
         write_curve(out / name, curve, comments=(_SIMULATED, f"energy {curve.energy_kev:g} keV", noise))
     note = ""
     if campaign.waxs is not None:
+        if t.waxs_counts > 0.0:
+            noise = f"sigma = sqrt(photons), {t.waxs_counts:g} of them in the highest point; q in 1/nm"
         _write_wide_angle(out / plan.waxs["file"], campaign.waxs, plan.waxs["axis"], noise)
-        what = f"wide angle, {campaign.waxs.energy_kev:g} keV, {plan.waxs['axis']}"
-        note = f"# {plan.waxs['file']} ({what}) lies beside this file\n"
+        if standard is not None:
+            _write_wide_angle(out / project["waxs"]["standard"]["file"], standard, plan.waxs["axis"], noise)
+        if "waxs" not in project:
+            what = f"wide angle, {campaign.waxs.energy_kev:g} keV, {plan.waxs['axis']}"
+            note = f"# {plan.waxs['file']} ({what}) lies beside this file\n"
     readings = zip(campaign.tem_major_nm.tolist(), campaign.tem_minor_nm.tolist(), strict=True)
     write_table(out / project["tem"]["diameters"], ("major_nm", "minor_nm"), readings, comments=(_SIMULATED,))
     composition = [(e, v, s) for e, (v, s) in campaign.edx.items()]
@@ -141,11 +167,5 @@ def _write_wide_angle(path: Path, curve: ScatteringCurve, axis: str, noise: str)
     if axis == "q_inv_angstrom":
         values, title = q / 10.0, "q(A^-1)"
     else:
-        sine = q * HC_KEV_NM / curve.energy_kev / (4.0 * math.pi)
-        if sine.max() >= 1.0:
-            raise RecipeError(
-                f"waxs.energy_kev: q = {q.max():g} 1/nm lies beyond backscattering at {curve.energy_kev:g} keV; "
-                "lower truth.waxs_q_range_inv_nm"
-            )
-        values, title = 2.0 * np.degrees(np.arcsin(sine)), "two_theta(deg)"
+        values, title = 2.0 * np.degrees(np.arcsin(q * HC_KEV_NM / curve.energy_kev / (4.0 * np.pi))), "two_theta(deg)"
     write_columns(path, (values, curve.intensity, curve.sigma), f"{title} I sigma", comments=comments)

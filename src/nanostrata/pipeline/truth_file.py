@@ -11,17 +11,21 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from nanostrata.errors import NanostrataError, RecipeError
+from nanostrata.errors import NanostrataError, PhysicsError, RecipeError
 from nanostrata.pipeline.recipe import Recipe, parse_recipe
 from nanostrata.simulate.truth import RadialTruth, Truth
+from nanostrata.simulate.wide_angle import waxs_grid
 
 # what may stand in the tables whose files simulate writes; anything else would be accepted and ignored
-_OWN_KEYS = {
+_OWN_KEYS: dict[str, tuple[str, ...]] = {
     "saxs": ("file", "energy_kev", "q_unit"),
-    "waxs": ("file", "energy_kev", "axis", "instrument_sigma_inv_nm"),
+    "waxs": (
+        "file", "energy_kev", "axis", "instrument_sigma_inv_nm", "standard", "q_range_inv_nm", "mask_inv_nm", "structure", "shape",
+        "positions", "background_terms", "halo_inv_nm", "scherrer_k",
+    ),
     "tem": ("diameters", "reading_error_nm"),
     "edx": ("file", "error"),
-}
+}  # fmt: skip
 _CURVE_KEYS = ("file", "energy_kev", "q_unit", "q_range_inv_nm", "mask_inv_nm")
 WAXS_AXES = ("q_inv_nm", "q_inv_angstrom", "two_theta_deg")
 
@@ -87,7 +91,7 @@ class TruthFile:
     truth : what is drawn from
     project : tables of the project file to write
     recipe : the same, validated
-    waxs : file, energy_kev and axis of the wide-angle curve
+    waxs : file, energy_kev and axis of the wide-angle curve; it stands in the project where the truth file has [waxs]
     """
 
     truth: Truth
@@ -122,7 +126,7 @@ def load_truth(path: Path) -> TruthFile:
     data.pop("truth", None)
     _refuse_foreign_keys(data, problems)
     project = _project(data, truth, problems)
-    waxs = _waxs(data.get("waxs"), project, problems)
+    waxs = _waxs(data.get("waxs"), project, truth, problems)
     problems = [f"{path}: {p}" for p in problems]
     recipe = None
     try:
@@ -224,15 +228,50 @@ def _curve(k: int, entry: Any, problems: list[str]) -> dict[str, Any] | None:
     return {"file": name, "energy_kev": float(energy), "q_unit": "1/nm"} | kept
 
 
-def _waxs(table: Any, project: dict[str, Any], problems: list[str]) -> dict[str, Any]:
-    given = table if isinstance(table, dict) else {}
+def _waxs(table: Any, project: dict[str, Any], truth: Truth | None, problems: list[str]) -> dict[str, Any]:
+    """File, energy and axis of the wide-angle curve; with a table [waxs] the project gets one, too."""
+    given = dict(table) if isinstance(table, dict) else {}
     axis = given.get("axis", "q_inv_nm")
     if axis not in WAXS_AXES:
         problems.append(f"waxs.axis: expected one of {', '.join(WAXS_AXES)}, got {axis!r}")
     energy = given.get("energy_kev", project.get("saxs", {}).get("energy_kev"))
     if not isinstance(energy, int | float) or not 1.0 <= energy <= 200.0:
         problems.append(f"waxs.energy_kev: expected 1 to 200 keV, got {energy!r}")
-    return {"file": _plain(given.get("file", "waxs.dat"), "waxs.file", problems), "energy_kev": energy, "axis": axis}
+    elif truth is not None:
+        try:
+            waxs_grid(truth, energy)
+        except PhysicsError as error:
+            problems += error.problems
+    out = {"file": _plain(given.get("file", "waxs.dat"), "waxs.file", problems), "energy_kev": energy, "axis": axis}
+    if not isinstance(table, dict):
+        return out
+    kept = {k: v for k, v in given.items() if k not in (*out, "standard", "instrument_sigma_inv_nm")}
+    project["waxs"] = out | kept
+    sigma = 0.0 if truth is None else truth.waxs_instrument_sigma_inv_nm
+    standard = given.get("standard")
+    if standard is None:
+        if sigma > 0.0:
+            project["waxs"]["instrument_sigma_inv_nm"] = sigma
+        return out
+    if not isinstance(standard, dict):
+        problems.append(f"waxs.standard: expected {{ formula = …, lattice = … }}, got {standard!r}")
+        return out
+    if truth is not None and not (sigma > 0.0 and truth.waxs_counts > 0.0):
+        problems.append(
+            "waxs.standard: its peaks are as wide as the instrument and its noise is counted; give "
+            "truth.waxs_instrument_sigma_inv_nm and truth.waxs_counts"
+        )
+    # the file and the axis are simulate's own; what it takes the pattern from is the rest
+    file = _plain(standard.get("file", "standard.dat"), "waxs.standard.file", problems)
+    if file == out["file"]:
+        problems.append(f"waxs.standard.file: {file} is the pattern itself; give another name")
+    project["waxs"]["standard"] = {**standard, "file": file}
+    problems += [
+        f"waxs.standard.{key}: simulate writes the standard as it writes the pattern; take it out"
+        for key in ("axis", "energy_kev")
+        if key in standard
+    ]
+    return out
 
 
 def _plain(name: Any, key: str, problems: list[str]) -> str:

@@ -49,6 +49,7 @@ def fit_waxs(
     seed : of the draws
     """
     from nanostrata.models.waxs_lines import lattice_form, reflections, sites_of
+    from nanostrata.pipeline.waxs_standard import measured_width
     from nanostrata.pipeline.waxs_vegard import read_vegard
     from nanostrata.stages.fit_peaks import FWHM_PER_SIGMA, MeasuredBackground, PeakSettings, fit_peaks
     from nanostrata.stages.judge_axis import judge_axis
@@ -70,7 +71,7 @@ def fit_waxs(
         stated = FWHM_PER_SIGMA * w.instrument_sigma_inv_nm
         instrument = lambda q: np.full(np.shape(q), stated)  # noqa: E731
     elif read.standard is not None:
-        instrument = _measured_width(recipe, read.standard, np.random.default_rng(of_standard))
+        instrument = measured_width(recipe, read.standard, np.random.default_rng(of_standard))
     settings = PeakSettings(
         structure=structure, shape=w.shape, positions=w.positions,
         background_terms=None if w.background_terms == "auto" else int(w.background_terms),
@@ -166,52 +167,6 @@ def _shape_known(
         spread = inputs.sizes.std_nm / inputs.sizes.mean_nm
         aspect = inputs.sizes.aspect_ratio
     return AxisSettings(structure=structure, spread=min(max(spread, 0.0), 0.3), aspect_ratio=aspect, halos=halos)
-
-
-def _measured_width(
-    recipe: Recipe, standard: ScatteringCurve, rng: np.random.Generator
-) -> Callable[[FloatArray], FloatArray]:
-    """Full width of the instrument against q: the squares of the standard's widths, a polynomial of at most second order."""
-    from nanostrata.domain import Medium
-    from nanostrata.models.crystal_cells import cell_from_cif, cell_of_structure
-    from nanostrata.models.density import SolidSolution
-    from nanostrata.models.materials import make_material
-    from nanostrata.models.waxs_lines import lattice_form, reflections, sites_of
-    from nanostrata.stages.fit_peaks import PeakSettings, fit_peaks
-    from nanostrata.tables.factors import load_factors
-
-    assert recipe.waxs is not None
-    assert recipe.waxs.standard is not None
-    given = recipe.waxs.standard
-    medium = Medium(name="vacuum", electron_density_e_nm3=0.0)
-    if given.lattice.cif is not None:
-        text = (recipe.root / given.lattice.cif).read_text(encoding="utf-8", errors="replace")
-        cell, name = cell_from_cif(text, key="waxs.standard.lattice.cif"), "cif"
-        sites = [dict(o) for o in cell.occupants]
-    else:
-        name = str(given.lattice.structure)
-        material = make_material(given.formula, name, given.lattice.a_nm, given.lattice.c_nm, key="waxs.standard")
-        solid = SolidSolution(core=material, shell=None, medium=medium)
-        cell = cell_of_structure(solid, name, 0.0, material.site_volume_nm3)
-        sites = sites_of(solid, cell, 0.0)
-    energy = standard.energy_kev
-    lines = reflections(
-        cell,
-        sites,
-        load_factors("chantler"),
-        20.0 if energy is None else energy,
-        _MARGIN * float(standard.q_inv_nm[-1]),
-    )
-    found = fit_peaks(standard, lines, lattice_form(cell.vectors_nm), PeakSettings(structure=name), rng=rng)
-    own = np.array(found.own_width)
-    q, width = found.q_inv_nm.mean(axis=0)[own], found.fwhm_observed_inv_nm[:, own]
-    order = min(2, len(q) - 1)
-    law = np.polynomial.Polynomial.fit(
-        q, (width**2).mean(axis=0), order, w=1.0 / np.maximum((width**2).std(axis=0), 1e-12)
-    )
-    floor = 0.25 * float((width**2).mean(axis=0).min())
-    # beyond the standard's own peaks its nearest width holds: a polynomial says nothing there
-    return lambda at: np.sqrt(np.maximum(law(np.clip(at, q.min(), q.max())), floor))
 
 
 def mean_composition(inputs: Inputs, solid: SolidSolution, particle: ParticleDraws | None) -> float:

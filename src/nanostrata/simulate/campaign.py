@@ -11,13 +11,15 @@ import numpy as np
 
 from nanostrata.constants import R_E_NM
 from nanostrata.domain import AtomicModel, Domain, FloatArray, ScatteringCurve
-from nanostrata.domain.origin import Origin
 from nanostrata.errors import PhysicsError
-from nanostrata.models.atom_cloud import PairSums, pair_sums
+from nanostrata.models.atom_cloud import pair_sums
+from nanostrata.models.crystal_body import Spheroid
+from nanostrata.models.crystal_builder import Faults, build_crystal
 from nanostrata.models.lattice_particle import build_particle
 from nanostrata.models.ligand_curve import ligand_excess
 from nanostrata.models.particle_options import Ligand
 from nanostrata.simulate.truth import ShiftedProfile, Truth, shell_means
+from nanostrata.simulate.wide_angle import noisy, wide_angle
 
 if TYPE_CHECKING:
     from nanostrata.models.density import SolidSolution
@@ -149,15 +151,15 @@ def simulate(
     constants = level * (truth.background + truth.fluorescence * _fluorescence(counts, factors, energies_kev))
     noise = np.random.default_rng(streams[3])
     asaxs = tuple(
-        _measure(q, k * i[: len(q)] + b, e, truth, noise, f"{e:g} keV")
+        noisy(q, k * i[: len(q)] + b, e, truth, noise, f"{e:g} keV")
         for e, i, k, b in zip(energies_kev, clean, scales, constants, strict=True)
     )
     saxs = waxs = None
     if saxs_energy_kev is not None:
         pure = small_angle(saxs_energy_kev)[len(q) :]
-        saxs = _measure(q_saxs, pure + level * truth.background, saxs_energy_kev, truth, noise, "saxs")
+        saxs = noisy(q_saxs, pure + level * truth.background, saxs_energy_kev, truth, noise, "saxs")
     if waxs_energy_kev is not None:
-        waxs = _wide_angle(truth, atoms, factors, waxs_energy_kev, unit, noise)
+        waxs = wide_angle(truth, atoms, factors, waxs_energy_kev, unit, noise)
     micrograph = np.random.default_rng(streams[4])
     tem_draws, major, minor = _micrograph(truth, micrograph)
     return Campaign(
@@ -216,18 +218,26 @@ def build_ensemble(
     built = []
     for draw, child in zip(draws, stream.spawn(len(draws)), strict=True):
         minor = 0.5 * draw.diameter_nm * draw.aspect_ratio ** (-1.0 / 3.0)
+        semi_axes, profile = (
+            (minor, minor, minor * draw.aspect_ratio),
+            truth.profile.of_particle(0.5 * draw.diameter_nm, draw.logit_shift),
+        )
+        rng = np.random.default_rng(child)
+        if truth.fault_probability > 0.0:
+            built.append(
+                build_crystal(
+                    solid, body=Spheroid(semi_axes_nm=semi_axes), x_of_s=profile, structure=structure, axis=axis, rng=rng,
+                    lattice=truth.lattice, occupation="random",
+                    faults=Faults(probability=truth.fault_probability, kind=truth.fault_kind),
+                )
+            )  # fmt: skip
+            continue
         built.append(
             build_particle(
-                solid,
-                semi_axes_nm=(minor, minor, minor * draw.aspect_ratio),
-                x_of_s=truth.profile.of_particle(0.5 * draw.diameter_nm, draw.logit_shift),
-                structure=structure,
-                axis=axis,
-                rng=np.random.default_rng(child),
-                lattice=truth.lattice,
+                solid, semi_axes_nm=semi_axes, x_of_s=profile, structure=structure, axis=axis, rng=rng, lattice=truth.lattice,
                 occupation="random",
             )
-        )
+        )  # fmt: skip
     return tuple(built)
 
 
@@ -251,46 +261,6 @@ def mean_counts(atoms: Sequence[AtomicModel]) -> dict[str, float]:
     """Number mean of the atoms of each element per particle."""
     counts = [m.counts for m in atoms]
     return {e: float(np.mean([c.get(e, 0) for c in counts])) for e in sorted({e for c in counts for e in c})}
-
-
-def _measure(
-    q: FloatArray, intensity: FloatArray, energy_kev: float, truth: Truth, rng: np.random.Generator, label: str
-) -> ScatteringCurve:
-    sigma = truth.relative_noise * np.sqrt(1.0 + (q / truth.noise_q_inv_nm) ** 2) * intensity
-    return ScatteringCurve(
-        q_inv_nm=q,
-        intensity=intensity + sigma * rng.standard_normal(len(q)),
-        sigma=sigma,
-        energy_kev=energy_kev,
-        label=label,
-        intensity_unit="1/cm",
-        origin=Origin(stage="simulate", notes=("simulated from explicit atoms",)),
-    )
-
-
-def _wide_angle(
-    truth: Truth,
-    atoms: Sequence[AtomicModel],
-    factors: FactorTable,
-    energy_kev: float,
-    unit: float,
-    rng: np.random.Generator,
-) -> ScatteringCurve:
-    q = np.linspace(*truth.waxs_q_range_inv_nm, truth.waxs_points)
-    # stratified draws are in random order, so the first ones are a fair sample; beyond 10 1/nm the displaced medium has
-    # no intensity of its own left
-    blur = truth.waxs_instrument_sigma_inv_nm
-    step = q[1] - q[0]
-    margin = int(4.0 * blur / step) + 1 if blur else 0
-    wide = q[0] + step * np.arange(-margin, len(q) + margin)
-    # q < 0 is mirrored: |q|
-    sums: PairSums = pair_sums(atoms[: truth.waxs_particles], np.abs(wide), medium_model=None)
-    pure = unit * sums.intensity(factors, energy_kev, 0.0, truth.b_factor_nm2)
-    if blur:
-        kernel = np.exp(-0.5 * (step * np.arange(-margin, margin + 1) / blur) ** 2)
-        pure = np.convolve(pure, kernel / kernel.sum(), mode="valid")
-    halo = 0.3 * float(pure.mean()) * (1.0 + np.exp(-((q - 13.5) ** 2) / (2.0 * 3.0**2)))
-    return _measure(q, pure + halo, energy_kev, truth, rng, "waxs")
 
 
 def _fluorescence(counts: Mapping[str, float], factors: FactorTable, energies_kev: Sequence[float]) -> FloatArray:

@@ -10,13 +10,15 @@ import numpy as np
 from nanostrata.domain import FloatArray
 from nanostrata.simulate.campaign import Campaign, mean_counts
 from nanostrata.simulate.truth import shell_means
+from nanostrata.simulate.wide_angle import waxs_truth
 
 _GRID_POINTS = 51
 _NOTE = (
     "Simulated measurements of explicit atoms; nothing here was measured. Means named r6_weighted weigh each particle "
     "with the sixth power of its diameter, as scattering does; number_mean counts every particle once. shell_fraction "
     "is the volume average of x(s) over equispaced shells, inner to outer; mean_shell_fraction is averaged over "
-    "lattice sites; element_counts are those of the particle of mean diameter."
+    "lattice sites; element_counts are those of the particle of mean diameter. waxs holds what is true of the particles of "
+    "the wide-angle pattern: a_nm and c_nm belong to their mean composition, and peaks of graded particles stand elsewhere."
 )
 
 
@@ -68,6 +70,7 @@ def truth_record(campaign: Campaign, shells: int) -> dict[str, Any]:
         "number_density_inv_nm3": float(f"{campaign.number_density_inv_nm3:.8g}"),
         "energies_kev": [c.energy_kev for c in campaign.asaxs],
         **_ligand(campaign),
+        **({} if campaign.waxs is None else {"waxs": waxs_truth(campaign.truth, atoms, campaign.waxs)}),
         "displaced_medium": campaign.truth.displaced_medium,
         "lattice": campaign.truth.lattice,
         "nominal": {

@@ -189,7 +189,7 @@ class Truth(Domain):
     profile : x(s)
     x_spread : spread of x between particles where x = 1/2 (a shift of log(x/(1-x)) with four times this deviation)
     particles : explicit particles in the scattering ensemble
-    waxs_particles : those of them that the wide-angle curve is made from
+    waxs_particles : so many of them, at most, that the wide-angle curve is made from
     points, q_min_inv_nm, q_max_inv_nm : grid of the ASAXS curves
     relative_noise, noise_q_inv_nm : sigma / I = relative_noise sqrt(1 + (q / noise_q)^2)
     scale_error : relative standard deviation of the beam normalisation, one draw per energy
@@ -203,7 +203,12 @@ class Truth(Domain):
     displaced_medium : "body" or "sites"
     lattice : "graded" or "mean"
     saxs_points, saxs_q_range_inv_nm, waxs_points, waxs_q_range_inv_nm : grids of the other two curves
+    waxs_two_theta_range_deg : range of the wide-angle curve as angles, in place of waxs_q_range_inv_nm
     waxs_instrument_sigma_inv_nm : Gaussian broadening of the wide-angle curve, one standard deviation
+    waxs_counts : photons in the highest point of the wide-angle curve, for counting noise; 0 = noise as of the other curves
+    waxs_background : constant under the wide-angle curve, as a share of the mean intensity of the particles there
+    waxs_halo : broad peak of the medium: height in that unit, middle and full width in 1/nm
+    fault_probability, fault_kind : stacking faults per close-packed layer, "growth" or "deformation"
     tem_particles, tem_reading_error_nm : size of the TEM list, and the error of each of its readings
     edx_error_percent : standard deviation of each EDX entry, atomic percent
     """
@@ -216,7 +221,7 @@ class Truth(Domain):
     aspect_std: float = 0.0
     x_spread: float = 0.02
     particles: int = 200
-    waxs_particles: int = 60
+    waxs_particles: int = 400
     points: int = 120
     q_min_inv_nm: float = 0.3
     q_max_inv_nm: float = 6.0
@@ -238,7 +243,13 @@ class Truth(Domain):
     saxs_q_range_inv_nm: tuple[float, float] = field(default=(0.15, 8.0))
     waxs_points: int = 300
     waxs_q_range_inv_nm: tuple[float, float] = field(default=(10.0, 45.0))
+    waxs_two_theta_range_deg: tuple[float, float] | None = None
     waxs_instrument_sigma_inv_nm: float = 0.0
+    waxs_counts: float = 0.0
+    waxs_background: float = 0.3
+    waxs_halo: tuple[float, float, float] = field(default=(0.3, 13.5, 7.0))
+    fault_probability: float = 0.0
+    fault_kind: Literal["growth", "deformation"] = "growth"
 
     def __post_init__(self) -> None:
         problems = [*_number_problems(self), *self.profile.problems()]
@@ -282,6 +293,17 @@ def _number_problems(t: Truth) -> list[str]:
     between("saxs_points", 5, 5000)
     between("waxs_points", 5, 5000)
     between("waxs_instrument_sigma_inv_nm", 0.0, 3.0)
+    between("waxs_counts", 0.0, 1e12, "0 = noise as of the other curves")
+    between("waxs_background", 0.0, 1e4)
+    between("fault_probability", 0.0, 1.0)
+    height, middle, width = t.waxs_halo
+    if not (height >= 0.0 and middle > 0.0 and width > 0.0 and math.isfinite(height + middle + width)):
+        found.append(
+            f"truth.waxs_halo: expected [height >= 0, middle in 1/nm, full width in 1/nm], got {list(t.waxs_halo)}"
+        )
+    angles = t.waxs_two_theta_range_deg
+    if angles is not None and not 0.0 < angles[0] < angles[1] < 180.0:
+        found.append(f"truth.waxs_two_theta_range_deg: expected 0 < smallest < largest < 180, got {list(angles)}")
     between("tem_particles", 2, 100000)
     between("tem_reading_error_nm", 0.0, 2.0)
     between("edx_error_percent", 1e-3, 20.0)
