@@ -54,3 +54,13 @@ def test_atoms_fill_the_map(tmp_path: Path) -> None:
         summary["particle"]["diameter_mean_nm"]["value"], rel=0.02
     )
     assert {"asaxs", "tem", "edx"} <= set(summary["verification"])
+
+
+@pytest.mark.slow
+def test_gradient_is_taken_out_of_the_curve_before_the_shape_is_looked_for(tmp_path: Path) -> None:
+    file = project(tmp_path, '\n[shape]\nruns = 2\ndensity = "profile"\n')
+    shape = run_project(file, out=tmp_path / "run", preset="quick", only=("shape",)).summary["shape"]
+    assert shape["density"] == "profile"
+    assert any("uneven density" in note for note in shape["notes"])
+    diameter = shape["diameter_nm"]["value"]
+    assert diameter == pytest.approx(4.1, rel=0.06)  # of the truth

@@ -62,6 +62,10 @@ class Shape(Table):
         default=None, ge=0, le=1000, description="a whole number from 2 to 1000; 0 leaves the stage out"
     )
 
+    density: Literal["even", "profile"] = Field(
+        default="even", description='"even", or "profile": the fitted gradient is taken out of the curve first'
+    )
+
     @field_validator("runs")
     @classmethod
     def _runs(cls, v: int | None) -> int | None:

@@ -39,6 +39,7 @@ class ShapeStage(Domain):
     label, energy_kev : of the curve used
     apparent_rg : (energy in keV, apparent over true Rg of the fitted graded particle) of every curve
     notes : what was decided, one sentence each
+    evened : whether the fitted gradient was taken out of the curve
     """
 
     outcome: ShapeOutcome | None
@@ -47,6 +48,7 @@ class ShapeStage(Domain):
     energy_kev: float = 0.0
     apparent_rg: tuple[tuple[float, float], ...] = ()
     notes: tuple[str, ...] = ()
+    evened: bool = False
 
 
 def run_shape(
@@ -71,6 +73,17 @@ def run_shape(
         )
         runs = RUNS["quick"]
     curve = _curve(inputs, solid, factors)
+    kind = "lognormal" if recipe.particle.sizes == "lognormal" else "gaussian"
+    from_profile = recipe.shape is not None and recipe.shape.density == "profile"
+    if from_profile:
+        from nanostrata.models.even_density import even_curve
+
+        if curve.energy_kev is None:
+            raise RecipeError('shape.density = "profile": the [saxs] curve has no energy; write saxs.energy_kev')
+        curve, most = even_curve(curve, solid, factors, fit, kind=kind)
+        notes.append(
+            f"the uneven density of the fitted profile was taken out of the curve first: changes of up to {100 * most:.2g} %"
+        )
     names, theta = fit.main.names, fit.main.theta
     relative = theta[:, names.index("diameter_std_nm")] / theta[:, names.index("diameter_mean_nm")]
     spread = round(float(relative.mean()), 4)
@@ -79,7 +92,7 @@ def run_shape(
     )
     request = ShapeRequest(
         spread=min(spread, 0.35), spread_error=min(float(relative.std() / relative.mean()), 0.5), runs=max(2, runs), preset=preset,
-        seed=seed, spread_shape="lognormal" if recipe.particle.sizes == "lognormal" else "gaussian", naive=preset != "quick",
+        seed=seed, spread_shape=kind, naive=preset != "quick",
     )  # fmt: skip
     bias = apparent_radii(inputs, solid, factors, fit)
     try:
@@ -89,7 +102,12 @@ def run_shape(
         raise
     except NanostrataError as error:
         return ShapeStage(
-            outcome=None, left_out=error.problems[0], label=curve.label, apparent_rg=bias, notes=tuple(notes)
+            outcome=None,
+            left_out=error.problems[0],
+            label=curve.label,
+            apparent_rg=bias,
+            notes=tuple(notes),
+            evened=from_profile,
         )
     return ShapeStage(
         outcome=outcome,
@@ -97,6 +115,7 @@ def run_shape(
         energy_kev=float(curve.energy_kev or 0.0),
         apparent_rg=bias,
         notes=tuple(notes),
+        evened=from_profile,
     )
 
 
@@ -159,7 +178,7 @@ def findings(stage: ShapeStage | None) -> tuple[Finding, ...]:
         )
     out = [Finding(**f) for f in shape_findings(stage.outcome)]
     bias = _bias(stage)
-    if abs(bias) > NOTICEABLE:
+    if abs(bias) > NOTICEABLE and not stage.evened:
         out.append(
             Finding(
                 text=f"The shape takes the particle for even: at {stage.energy_kev:g} keV the fitted gradient makes its radius of gyration look "
@@ -178,6 +197,7 @@ def summary_of(stage: ShapeStage) -> dict[str, Any]:
     part: dict[str, Any] = {"left_out": stage.left_out} if stage.outcome is None else shape_part(stage.outcome)
     part["curve"] = stage.label
     part["energy_kev"] = stage.energy_kev or None
+    part["density"] = "profile" if stage.evened else "even"
     part["apparent_rg"] = [{"energy_kev": e, "over_true": v} for e, v in stage.apparent_rg]
     part["notes"] = [*stage.notes, *part.get("notes", [])]
     return part
