@@ -93,10 +93,57 @@ def _stays_joined(filled: Any, contacts: Any, pieces: Any, i: int, seen: Any, st
 
 
 @jit()
+def uneven_axes(beads: float, first: Any, second: Any, side: float) -> float:
+    r"""How unlike the two axes are that should be alike: the shorter ones of a prolate body, the longer ones of an oblate one.
+
+    .. math:: \big((m_2 - m_3)/t\big)^2\ \text{or}\ \big((m_1 - m_2)/t\big)^2, \qquad t = \tfrac13 (m_1 + m_2 + m_3)
+
+    with the second moments :math:`m_1 \ge m_2 \ge m_3` about the centre.
+
+    Parameters
+    ----------
+    beads : number of beads
+    first, second : (3,) and (6,) sums of x, y, z, and of xx, yy, zz, xy, xz, yz
+    side : above 0 for prolate, below 0 for oblate
+    """
+    x, y, z = first[0] / beads, first[1] / beads, first[2] / beads
+    a, b, c = second[0] / beads - x * x, second[1] / beads - y * y, second[2] / beads - z * z
+    d, e, f = second[3] / beads - x * y, second[4] / beads - x * z, second[5] / beads - y * z
+    t = (a + b + c) / 3.0
+    a, b, c = a - t, b - t, c - t
+    p = math.sqrt((a * a + b * b + c * c + 2.0 * (d * d + e * e + f * f)) / 6.0)
+    if p <= 1e-9 * t:
+        return 0.0
+    # eigenvalues of a symmetric matrix in closed form, what they exceed the mean by
+    half = (a * (b * c - f * f) - d * (d * c - f * e) + e * (d * f - b * e)) / (2.0 * p**3)
+    angle = math.acos(min(max(half, -1.0), 1.0)) / 3.0
+    most, least = 2.0 * p * math.cos(angle), 2.0 * p * math.cos(angle + 2.0 * math.pi / 3.0)
+    middle = -most - least
+    apart = middle - least if side > 0.0 else most - middle
+    return float((apart / t) ** 2)
+
+
+@jit()
+def _moments(sites: Any, i: int, sign: float, first: Any, second: Any) -> None:
+    """Add a bead to the sums of :func:`uneven_axes` (1), or take it off (-1)."""
+    x, y, z = float(sites[i, 0]), float(sites[i, 1]), float(sites[i, 2])
+    first[0] += sign * x
+    first[1] += sign * y
+    first[2] += sign * z
+    second[0] += sign * x * x
+    second[1] += sign * y * y
+    second[2] += sign * z * z
+    second[3] += sign * x * y
+    second[4] += sign * x * z
+    second[5] += sign * y * z
+
+
+@jit()
 def move_beads(
     sites: Any, contacts: Any, pieces: Any, values: Any, target: Any, square: float, per_point: float,
     around: Any, share: Any, filled: Any, field: Any, total: Any, touching: Any, edge_list: Any, place: Any, seen: Any, stack: Any,
     counters: Any, weight: float, temperature: float, uniform: Any, few: int, many: int, anywhere: float = 0.0,
+    side: float = 0.0,
 ) -> float:  # fmt: skip
     r"""Try one flip per row of ``uniform``, most at sites of the surface; change the state in place.
 
@@ -122,6 +169,7 @@ def move_beads(
     uniform : (m, 2) uniform random numbers
     few, many : the number of beads stays between
     anywhere : share of the flips that are tried at any site, the inside included
+    side : weight of :func:`uneven_axes` in F; above 0 for prolate, below 0 for oblate, 0 to leave it open
 
     Returns
     -------
@@ -139,6 +187,12 @@ def move_beads(
         if filled[i]:
             loose += 1.0 - touching[i]
     now = (square - max(dot_t, 0.0) ** 2 / dot_c) * per_point + weight * loose / beads
+    first, second = np.zeros(3), np.zeros(6)
+    if side != 0.0:
+        for i in range(filled.shape[0]):
+            if filled[i]:
+                _moments(sites, i, 1.0, first, second)
+        now += abs(side) * uneven_axes(float(beads), first, second, side)
     for step in range(uniform.shape[0]):
         pick = uniform[step, 0]
         if pick < anywhere:
@@ -158,12 +212,17 @@ def move_beads(
             cc += c * c
         change = sign * (1.0 - 2.0 * touching[i])  # its own, and what it adds to or takes from the others
         trial = (square - max(ct, 0.0) ** 2 / cc) * per_point + weight * (loose + change) / after
-        if trial > now and uniform[step, 1] >= math.exp((now - trial) / temperature):
-            continue
-        if sign < 0.0:
+        if side != 0.0:
+            _moments(sites, i, sign, first, second)
+            trial += abs(side) * uneven_axes(float(after), first, second, side)
+        refused = trial > now and uniform[step, 1] >= math.exp((now - trial) / temperature)
+        if not refused and sign < 0.0:
             mark += 1
-            if not _stays_joined(filled, contacts, pieces, i, seen, stack, mark):
-                continue
+            refused = not _stays_joined(filled, contacts, pieces, i, seen, stack, mark)
+        if refused:
+            if side != 0.0:
+                _moments(sites, i, -sign, first, second)
+            continue
         for m in range(rank):
             total[m] += 2.0 * sign * field[i, m] + values[0, m]
         filled[i] = 1 - filled[i]

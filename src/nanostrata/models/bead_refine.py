@@ -19,11 +19,11 @@ _HOT = 50.0
 """First temperature of the second search in units of one point's share of chi^2; the surface moves, the body stays."""
 
 
-def finer_sites(model: BeadModel, bead_nm: float) -> IntArray:
-    """Sites of a finer lattice within :data:`REACH` first beads of the beads found, (n, 3)."""
+def finer_sites(model: BeadModel, bead_nm: float, reach_nm: float | None = None) -> IntArray:
+    """Sites of a finer lattice within a reach of the beads found, :data:`REACH` first beads when None, (n, 3)."""
     from scipy.spatial import cKDTree
 
-    reach = REACH * model.bead_nm
+    reach = REACH * model.bead_nm if reach_nm is None else reach_nm
     p = model.positions_nm
     far = float(np.sqrt((p**2).sum(axis=1).max())) + reach
     sites = bead_lattice.lattice_sites(far / bead_nm)
@@ -34,7 +34,7 @@ def finer_sites(model: BeadModel, bead_nm: float) -> IntArray:
 def refine_beads(
     first: BeadModel, q_inv_nm: ArrayLike, intensity: ArrayLike, sigma: ArrayLike, rng: np.random.Generator, *,
     dmax_nm: float, rg_nm: float, i_zero: float, bead_nm: float, moves_per_site: int, weight: float,
-    spread: float = 0.0, spread_shape: str = "gaussian", with_constant: bool = True, label: str = "",
+    spread: float = 0.0, spread_shape: str = "gaussian", with_constant: bool = True, label: str = "", anisometry: str = "any",
 ) -> tuple[BeadModel, float]:  # fmt: skip
     """Anneal finer beads from a set of coarser ones, at sites near them only.
 
@@ -47,7 +47,7 @@ def refine_beads(
     first : of a search with larger beads
     q_inv_nm, intensity, sigma : (n_q,) the points to explain
     rng : all random numbers come from it
-    dmax_nm, rg_nm, i_zero, spread, spread_shape, with_constant : see :func:`nanostrata.models.beads.prepare_search`
+    dmax_nm, rg_nm, i_zero, spread, spread_shape, with_constant, anisometry : see :func:`nanostrata.models.beads.prepare_search`
     bead_nm : distance of neighbouring sites of the finer lattice
     moves_per_site : flips tried per site
     weight, label : see :func:`nanostrata.models.beads.retrieve_beads`
@@ -62,7 +62,7 @@ def refine_beads(
     sites = finer_sites(moved, bead_nm)
     search = prepare_search(
         q_inv_nm, intensity, sigma, dmax_nm=dmax_nm, rg_nm=rg_nm, i_zero=i_zero, bead_nm=bead_nm, spread=spread,
-        with_constant=with_constant, spread_shape=spread_shape, sites=sites,
+        with_constant=with_constant, spread_shape=spread_shape, sites=sites, anisometry=anisometry,
     )  # fmt: skip
     model = anneal(
         search, _same_body(search, moved), rng, moves_per_site * len(sites), label=label, weight=weight,

@@ -32,6 +32,11 @@ add 3/5 of the ball's squared radius to Rg^2 (0.6 % of Rg for beads of 0.42 nm i
 ANYWHERE = 0.1
 """Share of the flips tried at any site, so that a hole can begin inside."""
 
+ANISOMETRIES = ("any", "prolate", "oblate")
+_SIDES = {"any": 0.0, "prolate": 100.0, "oblate": -100.0}
+"""Weight, against chi^2 per point, of the squared relative difference of the two moments that should be alike: 1 where they
+differ by a tenth of their mean. So a body of three different axes, which can pass for either, is neither."""
+
 _STEPS = 60
 _HOT, _COLD = 1.0, 0.2
 """First temperature in units of chi^2 per point; last one in units of one over the number of points."""
@@ -55,6 +60,7 @@ class BeadSearch(Domain):
     basis : (n_q, rank) from coefficients to the curve over the errors
     target : (rank,) the data in that basis
     square : sum of squares of the data over the errors
+    anisometry : "prolate" or "oblate" where the other is not wanted, "any" to leave it open
     """
 
     q_inv_nm: FloatArray
@@ -72,6 +78,7 @@ class BeadSearch(Domain):
     target: FloatArray
     square: float
     spread_shape: str = "gaussian"
+    anisometry: str = "any"
 
 
 def ensemble_curve(
@@ -157,7 +164,7 @@ def _roughness(q_inv_nm: bytes, rg_nm: float, bead_nm: float, spread: float, spr
 def prepare_search(
     q_inv_nm: ArrayLike, intensity: ArrayLike, sigma: ArrayLike, *, dmax_nm: float, rg_nm: float, i_zero: float,
     bead_nm: float, spread: float = 0.0, with_constant: bool = True, margin: float = 1.15,
-    spread_shape: str = "gaussian", sites: IntArray | None = None,
+    spread_shape: str = "gaussian", sites: IntArray | None = None, anisometry: str = "any",
 ) -> BeadSearch:  # fmt: skip
     """Lay out the lattice and bring the data into the few numbers that the annealing compares.
 
@@ -171,6 +178,7 @@ def prepare_search(
     with_constant : fit a flat background
     margin : diameter of the search ball over dmax_nm; one bead is added
     sites : (n, 3) integer coordinates of the places where beads may sit; None takes all in the search ball
+    anisometry : "any", "prolate" or "oblate"
 
     Raises
     ------
@@ -207,7 +215,7 @@ def prepare_search(
         lattice_sigma=np.asarray(LATTICE_SHARE * roughness), with_constant=with_constant,
         start_radius_nm=float(min(np.sqrt(5.0 / 3.0) * rg_nm, radius)), sites=sites, values=values, basis=basis,
         target=basis.T @ data, square=float(data @ data),
-        spread_shape=spread_shape,
+        spread_shape=spread_shape, anisometry=anisometry,
     )  # fmt: skip
 
 
@@ -269,6 +277,7 @@ def anneal(
             sites, contacts, pieces, search.values, search.target, search.square, 1.0 / points, around, share,
             filled, field, total, touching, edge_list, place, seen, stack, counters, alpha,
             hot * (cold / hot) ** (k / (_STEPS - 1)), rng.random((max(moves // _STEPS, 1), 2)), 10, n, ANYWHERE,
+            _SIDES[search.anisometry],
         )  # fmt: skip
     inside = filled.astype(bool)
     place_nm = bead_lattice.positions(sites, search.bead_nm)
