@@ -76,6 +76,7 @@ REPLACED = {
     "shape_curve",
     "shape_runs",
     "shape_sections",
+    "shape_tem",
     "strain",
     "verification_waxs",
     "waxs",

@@ -221,3 +221,40 @@ class ShapeComparison(Domain):
         freeze(self, "nsd", frozen_array("nsd", self.nsd, nonnegative=True))
         freeze(self, "positions_nm", frozen_array("positions_nm", self.positions_nm, ndim=2))
         freeze(self, "density", frozen_array("density", self.density, ndim=3))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EnsembleDiameters(Domain):
+    """Diameters in the ensemble: the shape found, in all directions, times the spread of sizes.
+
+    Attributes
+    ----------
+    grid_nm : (n,) diameters
+    line_cuts : (n,) density of the lengths of lines through the centre, 1/nm
+    outlines_random, outlines_lying : (n,) density of the diameters that outlines give: of particles turned at random, and
+        of particles that lie on a flat support
+    line_cuts_mean_nm, line_cuts_std_nm : number mean and standard deviation
+    random_mean_nm, random_std_nm, random_ratio : likewise of the outlines, and their mean major over minor axis
+    lying_mean_nm, lying_std_nm, lying_ratio : likewise
+    rule : "sphere", "prolate" or "oblate": how an outline's axes become a diameter
+    """
+
+    grid_nm: FloatArray
+    line_cuts: FloatArray
+    outlines_random: FloatArray
+    outlines_lying: FloatArray
+    line_cuts_mean_nm: float
+    line_cuts_std_nm: float
+    random_mean_nm: float
+    random_std_nm: float
+    random_ratio: float
+    lying_mean_nm: float
+    lying_std_nm: float
+    lying_ratio: float
+    rule: str
+
+    def __post_init__(self) -> None:
+        grid = frozen_array("grid_nm", self.grid_nm, positive=True, increasing=True)
+        freeze(self, "grid_nm", grid)
+        for name in ("line_cuts", "outlines_random", "outlines_lying"):
+            freeze(self, name, frozen_array(name, getattr(self, name), nonnegative=True, length=len(grid)))

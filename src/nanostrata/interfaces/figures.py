@@ -142,9 +142,15 @@ FIGURES: dict[str, FigureSpec] = {
         ),
         FigureSpec(
             "shape_cuts",
-            "Diameters along random lines through the centre, and size against the cut-off of the occupancy",
-            ("shape_line_cuts", "shape_size_against_cutoff"),
+            "Lengths of random lines through the centre, and size against the cut-off of the occupancy",
+            ("shape_line_cuts", "shape_size_against_cutoff", "shape_diameters"),
             figures_shape.cuts_and_size,
+        ),
+        FigureSpec(
+            "shape_tem",
+            "Diameters read in TEM beside those of outlines of the shape found",
+            ("shape_diameters", "shape_tem_readings"),
+            figures_shape.beside_tem,
         ),
         FigureSpec(
             "shape_runs",

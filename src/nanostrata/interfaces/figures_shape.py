@@ -24,7 +24,17 @@ from nanostrata.interfaces.figure_style import (
 from nanostrata.interfaces.run_folder import RunFolder
 from nanostrata.io.mrc import read_mrc
 
-__all__ = ["MAP", "compared", "curve_and_distances", "cuts_and_size", "has_map", "map_sections", "runs", "sections"]
+__all__ = [
+    "MAP",
+    "beside_tem",
+    "compared",
+    "curve_and_distances",
+    "cuts_and_size",
+    "has_map",
+    "map_sections",
+    "runs",
+    "sections",
+]
 
 MAP = ("shape", "average.mrc")
 
@@ -47,20 +57,32 @@ def curve_and_distances(run: RunFolder) -> str | None:
     table, distances = run.table("shape_curve", "q_inv_nm"), run.table("shape_pair_distances", "r_nm")
     if table is None or distances is None:
         return None
-    figure, box = inches(8.8, 3.6, bottom=0.55, top=0.25, left=0.75, right=0.2)
-    left, right = figure.add_gridspec(1, 2, **box, wspace=0.28, width_ratios=[1.3, 1]).subplots()
-    q = table.floats("q_inv_nm")
-    left.errorbar(
-        q, table.floats("intensity"), table.floats("sigma"), fmt="o", ms=2.2, lw=0.6, color=GREY, label="measured"
+    figure, box = inches(8.8, 4.0, bottom=0.55, top=0.25, left=0.75, right=0.2)
+    halves = figure.add_gridspec(1, 2, **box, wspace=0.28, width_ratios=[1.3, 1])
+    left, below = halves[0].subgridspec(2, 1, height_ratios=[3.2, 1], hspace=0.08).subplots(sharex=True)
+    right = figure.add_subplot(halves[1])
+    q, measured, sigma = (table.floats(c) for c in ("q_inv_nm", "intensity", "sigma"))
+    left.errorbar(q, measured, sigma, fmt="o", ms=2.4, lw=0.6, color="#b5b5b5", label="measured", zorder=1)
+    drawn = (
+        [("fit_beads_without_spread", VERMILLION, "--", "beads, one size")]
+        if table.has("fit_beads_without_spread")
+        else []
     )
-    if table.has("fit_beads_without_spread"):
-        left.plot(q, table.floats("fit_beads_without_spread"), "--", color=VERMILLION, lw=1.3, label="beads, one size")
-    left.plot(q, table.floats("fit_beads"), color=BLUE, lw=1.5, label="beads")
+    for column, colour, dash, name in (*drawn, ("fit_beads", BLUE, "-", "beads")):
+        fit = table.floats(column)
+        left.plot(q, fit, dash, color=colour, lw=1.4, label=name, zorder=3)
+        below.plot(q, (measured - fit) / sigma, "o" if dash == "-" else "x", ms=2.2, mew=0.7, color=colour, lw=0)
+    below.axhline(0.0, color=INK, lw=0.6)
+    reach = float(np.nanmax(np.abs((measured - table.floats("fit_beads")) / sigma)))
+    below.set_ylim(-1.15 * reach, 1.15 * reach)
+    below.set_ylabel("residual / \u03c3")
     left.set_yscale("log")
     log_ticks(left.yaxis)
-    left.set_xlabel("q (1/nm)")
+    left.tick_params(labelbottom=False)
+    below.set_xlabel("q (1/nm)")
     left.set_ylabel("intensity (unit of the file)")
     left.legend()
+    figure.align_ylabels([left, below])
     r, p, s = (distances.floats(c) for c in ("r_nm", "p", "p_sigma"))
     right.fill_between(r, p - 2 * s, p + 2 * s, color=BLUE, alpha=0.25, lw=0)
     right.plot(r, p, color=BLUE, lw=1.5)
@@ -103,6 +125,8 @@ def runs(run: RunFolder) -> str | None:
     right.set_xlabel("run")
     right.set_ylabel("mean NSD to the other runs")
     right.set_ylim(0, max(1.0, 1.1 * float(nsd.max())))
+    for axis in (left, right):
+        axis.xaxis.get_major_locator().set_params(integer=True)
     return to_svg(figure)
 
 
@@ -114,10 +138,22 @@ def cuts_and_size(run: RunFolder) -> str | None:
         return None
     figure, box = inches(8.8, 3.0, bottom=0.55, top=0.25, left=0.75, right=0.2)
     left, right = figure.add_gridspec(1, 2, **box, wspace=0.28).subplots()
-    low, high = cuts.floats("from_nm"), cuts.floats("to_nm")
-    left.bar(low, cuts.floats("cuts"), high - low, align="edge", color=BLUE, alpha=0.7)
-    left.set_xlabel("diameter along a random line (nm)")
-    left.set_ylabel("lines")
+    low, high, count = (cuts.floats(c) for c in ("from_nm", "to_nm", "cuts"))
+    left.bar(
+        low, count / (count.sum() * (high - low)), high - low, align="edge", color=BLUE, alpha=0.6, label="one particle"
+    )
+    ensemble = run.table("shape_diameters", "line_cuts_per_nm")
+    if ensemble is not None:
+        left.plot(
+            ensemble.floats("diameter_nm"),
+            ensemble.floats("line_cuts_per_nm"),
+            color=INK,
+            lw=1.3,
+            label="times the sizes",
+        )
+        left.legend()
+    left.set_xlabel("length of a random line (nm)")
+    left.set_ylabel("share of lines per nm")
     right.plot(size.floats("cutoff"), size.floats("diameter_nm"), "o-", color=BLUE, ms=3)
     calibrated = run.get("shape.cutoff_calibrated")
     right.axvline(
@@ -127,6 +163,37 @@ def cuts_and_size(run: RunFolder) -> str | None:
     right.set_xlabel("cut-off of the occupancy")
     right.set_ylabel("volume-equivalent diameter (nm)")
     right.legend()
+    return to_svg(figure)
+
+
+def beside_tem(run: RunFolder) -> str | None:
+    """Diameters that TEM read, and those that it would read off an ensemble of the shape found."""
+    ours = run.table("shape_diameters", "outlines_random_per_nm")
+    tem = run.get("shape.tem")
+    if ours is None or not tem:
+        return None
+    figure, box = inches(8.8, 3.2, bottom=0.55, top=0.25, left=0.75, right=0.2)
+    axis = figure.add_gridspec(1, 1, **box).subplots()
+    readings = run.table("shape_tem_readings", "density_per_nm")
+    grid = ours.floats("diameter_nm")
+    if readings is not None:
+        low, high = readings.floats("from_nm"), readings.floats("to_nm")
+        axis.bar(
+            low, readings.floats("density_per_nm"), high - low, align="edge", color="#c9c9c9", edgecolor="white",
+            label=f"TEM, {tem['readings']} particles",
+        )  # fmt: skip
+    else:
+        z = (grid - tem["mean_nm"]) / tem["std_nm"]
+        stated = np.exp(-0.5 * z * z) / (np.sqrt(2 * np.pi) * tem["std_nm"])
+        axis.fill_between(grid, stated, color="#c9c9c9", lw=0, label="TEM, mean and spread as stated")
+    axis.plot(grid, ours.floats("outlines_random_per_nm"), color=BLUE, lw=1.6, label="shape, turned at random")
+    axis.plot(
+        grid, ours.floats("outlines_lying_per_nm"), "--", color=VERMILLION, lw=1.4, label="shape, lying on its side"
+    )
+    axis.set_xlabel("volume-equivalent diameter from an outline (nm)")
+    axis.set_ylabel("share of particles per nm")
+    axis.set_ylim(bottom=0)
+    axis.legend()
     return to_svg(figure)
 
 

@@ -17,6 +17,7 @@ from nanostrata.interfaces.shape_page import (
     runs_table,
     spread_table,
     surface_viewer,
+    tem_table,
 )
 from nanostrata.io.mrc import read_mrc
 
@@ -45,6 +46,7 @@ def shape_section(run: RunFolder, figures: Mapping[str, str]) -> str:
             figure_html(run, figures, "shape_sections", SHAPE_CAPTIONS["shape_sections"][0]),
             reading_table(s),
             figure_html(run, figures, "shape_cuts", SHAPE_CAPTIONS["shape_cuts"][0]),
+            _beside_tem(run, figures, s),
             "<h3>How much of it is real?</h3>",
             spread_table(s),
             _uneven(s),
@@ -54,6 +56,17 @@ def shape_section(run: RunFolder, figures: Mapping[str, str]) -> str:
             before_table(s),
             notes,
         ]
+    )
+
+
+def _beside_tem(run: RunFolder, figures: Mapping[str, str], s: Mapping[str, Any]) -> str:
+    table = tem_table(s)
+    if not table:
+        return ""
+    return (
+        "<h3>Beside TEM</h3>"
+        + figure_html(run, figures, "shape_tem", SHAPE_CAPTIONS["shape_tem"][0])
+        + table
     )
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "runs_table",
     "spread_table",
     "surface_viewer",
+    "tem_table",
 ]
 
 _VIEWER_EDGE = 46
@@ -118,7 +119,8 @@ offline and loads nothing.</footer>
 
 SHAPE_CAPTIONS = {
     "shape_curve": (
-        "Measured curve with the curve of the reference run, and pair distances of the particle of mean size with their "
+        "Measured curve with the curve of the reference run and its residuals (crosses: sizes taken for equal), and "
+        "pair distances of the particle of mean size with their "
         "95 % band; dotted: largest distance.", ("shape_curve", "shape_pair_distances"),
     ),
     "shape_runs": (
@@ -126,8 +128,16 @@ SHAPE_CAPTIONS = {
         "and how far each run lies from the others.", ("shape_runs", "shape_nsd"),
     ),
     "shape_cuts": (
-        "Diameters along 10 000 random lines through the centre at half height, and volume-equivalent diameter against "
-        "the cut-off of the occupancy.", ("shape_line_cuts", "shape_size_against_cutoff"),
+        "Left: lengths of 10 000 random lines through the centre of the particle of mean size, from one half height of the "
+        "occupancy to the other (bars), and the same for the ensemble, sizes spread as told (line). Right: volume-equivalent "
+        "diameter against the cut-off of the occupancy.",
+        ("shape_line_cuts", "shape_size_against_cutoff", "shape_diameters"),
+    ),
+    "shape_tem": (
+        "Diameters read in TEM (grey, with their own reading error) and those that TEM would read off an ensemble of the "
+        "average shape: outlines of its projections, axes of the ellipse of the same moments, turned into a diameter by the rule "
+        "used for TEM, times the spread of sizes. The mean is found from the curve; the width is the spread that was put in, "
+        "and the fit had it partly from TEM.", ("shape_diameters", "shape_tem_readings"),
     ),
     "shape_compared": (
         "Pair distances found here and by others, each divided by its area; bands 95 % where there are errors. In the "
@@ -181,9 +191,56 @@ def reading_table(s: Mapping[str, Any]) -> str:
         ["Line cuts: most frequent (nm)", f"{cuts['mode_nm']:.2f}"],
         ["Line cuts: mean and standard deviation (nm)", f"{cuts['mean_nm']:.2f}, {cuts['std_nm']:.2f}"],
         ["Line cuts: longest over shortest", f"{cuts['longest_over_shortest']:.2f}"],
+        *_outline_rows(s),
         ["Resolution, FSC at 0.5 (nm)", f"{s['resolution_nm']:.2f}"],
     ]
     return html_table(["of the particle of mean size", "value (95 % interval)"], rows)
+
+
+def _outline_rows(s: Mapping[str, Any]) -> list[list[str]]:
+    """Diameters that lines and outlines find in the ensemble."""
+    found = s.get("ensemble_diameters")
+    if not found:
+        return []
+    names = (
+        ("line_cuts", "line cuts"),
+        ("outlines_random", "outlines, turned at random"),
+        ("outlines_lying", "outlines, lying"),
+    )
+    rows = []
+    for key, name in names:
+        d = found[key]
+        ratio = f"; major over minor axis {d['major_over_minor']:.2f}" if "major_over_minor" in d else ""
+        rows.append(
+            [f"Ensemble, {name}: mean and standard deviation (nm)", f"{d['mean_nm']:.2f}, {d['std_nm']:.2f}{ratio}"]
+        )
+    return rows
+
+
+def _signed(value: float, digits: int) -> str:
+    """Number with its sign; none for what is rounded to zero."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0.0 else text.replace("-", "\u2212")
+
+
+def tem_table(s: Mapping[str, Any]) -> str:
+    """TEM's diameters beside those of the shape's outlines; "" without TEM."""
+    tem, found = s.get("tem"), s.get("ensemble_diameters")
+    if not tem or not found:
+        return ""
+    rows = [["read in TEM", f"{tem['mean_nm']:.2f} \u00b1 {tem['mean_sigma_nm']:.2f}", f"{tem['std_nm']:.2f}", "", ""]]
+    for key, name in (("random", "shape, turned at random"), ("lying", "shape, lying on its side")):
+        t, spread = tem[f"outlines_{key}"], found[f"outlines_{key}"]
+        sigma = t["larger_by_sigma"]
+        rows.append(
+            [
+                name, f"{t['mean_nm']:.2f} \u00b1 {t['mean_sigma_nm']:.2f}", f"{spread['std_nm']:.2f}",
+                _signed(t["larger_by_nm"], 2),
+                "–" if sigma is None else _signed(sigma, 1),
+            ]
+        )  # fmt: skip
+    head = ["diameter", "mean (nm)", "standard deviation (nm)", "larger than TEM by (nm)", "in standard deviations"]
+    return html_table(head, rows, numeric=range(1, 5))
 
 
 def spread_table(s: Mapping[str, Any]) -> str:
@@ -235,25 +292,19 @@ def compared_table(s: Mapping[str, Any]) -> str:
     rows = []
     for row in (*s["compared_here"], *s["compared"]):
         here = "file" not in row
-        name = (
-            f"here, {row['name']}"
-            if here
-            else f"{row['name']} ({row['kind']}{', ' if row['software'] else ''}{row['software']})"
-        )
+        nsd = cell(row, "nsd_reference", 2) + ("" if row.get("nsd_mean") is None else f" ({row['nsd_mean']:.2f})")
         rows.append(
             [
-                escape(name), cell(row, "rg_nm", 3), cell(row, "rg_from_pair_distances_nm" if here else "", 3),
-                cell(row, "dmax_nm", 2), cell(row, "volume_nm3", 2), cell(row, "nsd_reference", 2), cell(row, "nsd_mean", 2),
-                cell(row, "shared_volume", 2),
+                escape(f"here, {row['name']}" if here else str(row["name"])), cell(row, "rg_nm", 3),
+                cell(row, "rg_from_pair_distances_nm" if here else "", 3), cell(row, "dmax_nm", 2), cell(row, "volume_nm3", 1),
+                nsd, cell(row, "shared_volume", 2),
             ]
         )  # fmt: skip
-    head = [
-        "whose", "Rg (nm)", "Rg of p(r) (nm)", "largest distance (nm)", "volume (nm³)", "NSD to the reference run",
-        "NSD to the kept runs", "share of volume in common",
-    ]  # fmt: skip
+    head = ["whose", "Rg (nm)", "Rg, p(r) (nm)", "largest (nm)", "volume (nm³)", "NSD", "in common"]
     words = (
         "Here, Rg and volume are of the beads and the largest distance is of p(r); of other beads it is that between two "
-        f"centres. For scale: the runs here lie {s['nsd_mean']:.2f} from each other."
+        "centres. NSD is to the reference run (mean over the kept runs in brackets); for scale, the runs here lie "
+        f"{s['nsd_mean']:.2f} from each other. In common: volume of both over that of either."
     )
     if len(s["compared_here"]) > 1:
         words += (
@@ -261,11 +312,11 @@ def compared_table(s: Mapping[str, Any]) -> str:
             "not beside that of the particle of mean size."
         )
     notes = "".join(
-        f"<li>{escape(str(c['name']))}: {escape('; '.join(map(str, c['notes'])))}.</li>"
+        f"<li><b>{escape(str(c['name']))}</b>, {escape(', '.join(filter(None, (str(c['kind']), str(c['software'])))))}: "
+        f"{escape('; '.join(map(str, c['notes'])))}.</li>"
         for c in s["compared"]
-        if c["notes"]
     )
-    return html_table(head, rows, numeric=range(1, 8)) + f"<p>{escape(words)}</p><ul>{notes}</ul>"
+    return html_table(head, rows, numeric=range(1, 7)) + f"<p>{escape(words)}</p><ul>{notes}</ul>"
 
 
 def before_table(s: Mapping[str, Any]) -> str:

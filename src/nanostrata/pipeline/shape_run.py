@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import Domain
-from nanostrata.domain.shape import BeadModel, ShapeComparison
+from nanostrata.domain.shape import BeadModel, EnsembleDiameters, ShapeComparison
 from nanostrata.errors import RecipeError
 from nanostrata.kernels.bead_field import SPREAD_SHAPES
 from nanostrata.models import shape_reading as reading
 from nanostrata.models.shape_check import like_measured, spheroid_intensity
+from nanostrata.models.shape_outline import ensemble_diameters
 from nanostrata.pipeline.pool import Pool, make_pool
 from nanostrata.pipeline.store import Store
 from nanostrata.stages.read_shape import ShapeReading, read_shape
@@ -51,6 +52,7 @@ class ShapeRequest(Domain):
     with_constant : fit a flat background
     spread_shape : distribution of the sizes, "gaussian" or "lognormal"
     naive : make runs without the spread, too
+    outline_rule : "sphere", "prolate" or "oblate": how the axes of an outline become a diameter, as in TEM readings
     """
 
     spread: float
@@ -62,6 +64,7 @@ class ShapeRequest(Domain):
     with_constant: bool = True
     spread_shape: str = "gaussian"
     naive: bool = True
+    outline_rule: Literal["sphere", "prolate", "oblate"] = "sphere"
 
     @property
     def effort(self) -> ShapeEffort:
@@ -75,7 +78,10 @@ class ShapeRequest(Domain):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShapeOutcome(Domain):
-    """Everything that was found about one curve; ``compared``: what others found, where that was asked for."""
+    """Everything that was found about one curve.
+
+    ``compared``: what others found, where that was asked for; ``diameters``: those in the ensemble, where sizes differ.
+    """
 
     curve: ScatteringCurve
     request: ShapeRequest
@@ -85,6 +91,7 @@ class ShapeOutcome(Domain):
     naive: tuple[BeadModel, ...]
     reading: ShapeReading
     compared: tuple[ShapeComparison, ...] = ()
+    diameters: EnsembleDiameters | None = None
 
 
 def shape_file(
@@ -225,7 +232,9 @@ def find_shape(
     )  # fmt: skip
     return ShapeOutcome(
         curve=curve, request=request, plan=plan, naive_plan=naive_plan, models=tuple(models), naive=tuple(of("naive")),
-        reading=found,
+        reading=found, diameters=None if request.spread <= 0.0 else ensemble_diameters(
+            found.average.map, found.cut_nm, request.spread, request.spread_shape, request.outline_rule
+        ),
     )  # fmt: skip
 
 

@@ -13,12 +13,14 @@ from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import Domain, FloatArray
 from nanostrata.domain.finding import Finding
 from nanostrata.domain.fit import ProfileFit
+from nanostrata.domain.sizes import SizeDistribution
 from nanostrata.errors import NanostrataError, RecipeError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.gather import Inputs
 from nanostrata.pipeline.pool import make_pool
 from nanostrata.pipeline.recipe import Recipe
 from nanostrata.pipeline.shape_run import ShapeOutcome, ShapeRequest, find_shape
+from nanostrata.pipeline.shape_tem import tem_part, write_tem
 from nanostrata.tables.factors import FactorTable
 
 RUNS = {"quick": 4, "standard": 12, "full": 20}
@@ -40,6 +42,7 @@ class ShapeStage(Domain):
     apparent_rg : (energy in keV, apparent over true Rg of the fitted graded particle) of every curve
     notes : what was decided, one sentence each
     evened : whether the fitted gradient was taken out of the curve
+    tem : the size distribution of the project's [tem], to set beside the shape; None without
     """
 
     outcome: ShapeOutcome | None
@@ -49,6 +52,7 @@ class ShapeStage(Domain):
     apparent_rg: tuple[tuple[float, float], ...] = ()
     notes: tuple[str, ...] = ()
     evened: bool = False
+    tem: SizeDistribution | None = None
 
 
 def run_shape(
@@ -93,6 +97,7 @@ def run_shape(
     request = ShapeRequest(
         spread=min(spread, 0.35), spread_error=min(float(relative.std() / relative.mean()), 0.5), runs=max(2, runs), preset=preset,
         seed=seed, spread_shape=kind, naive=preset != "quick",
+        outline_rule=recipe.particle.shape,
     )  # fmt: skip
     bias = apparent_radii(inputs, solid, factors, fit)
     try:
@@ -116,6 +121,7 @@ def run_shape(
         apparent_rg=bias,
         notes=tuple(notes),
         evened=from_profile,
+        tem=inputs.sizes,
     )
 
 
@@ -195,6 +201,8 @@ def summary_of(stage: ShapeStage) -> dict[str, Any]:
     from nanostrata.pipeline.shape_write import shape_part
 
     part: dict[str, Any] = {"left_out": stage.left_out} if stage.outcome is None else shape_part(stage.outcome)
+    if stage.outcome is not None and stage.tem is not None:
+        part["tem"] = tem_part(stage.outcome, stage.tem)
     part["curve"] = stage.label
     part["energy_kev"] = stage.energy_kev or None
     part["density"] = "profile" if stage.evened else "even"
@@ -216,4 +224,5 @@ def write_stage(stage: ShapeStage, run_dir: Path) -> None:
 
     if stage.outcome is not None:
         tables(stage.outcome, run_dir / "tables")
+        write_tem(stage.tem, run_dir / "tables")
         files(stage.outcome, run_dir / "shape")

@@ -11,7 +11,7 @@ import numpy as np
 
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.estimate import gaussian_quantity
-from nanostrata.domain.shape import BeadModel, CurveFigures
+from nanostrata.domain.shape import BeadModel, CurveFigures, EnsembleDiameters
 from nanostrata.io.bead_models import write_bead_cif, write_bead_pdb
 from nanostrata.io.mrc import write_mrc
 from nanostrata.io.text_out import write_csv, write_json
@@ -96,6 +96,7 @@ def shape_part(outcome: ShapeOutcome) -> dict[str, Any]:
             "std_nm": float(r.cut_nm.std()), "mode_nm": float(0.5 * (edges[counts.argmax()] + edges[counts.argmax() + 1])),
             "longest_over_shortest": float(r.cut_nm.max() / r.cut_nm.min()),
         },
+        "ensemble_diameters": _ensemble(outcome.diameters),
         "before": _before(figures),
         "checks": {
             "ball_aspect_ratio": r.ball, "spheroid_in": r.found_in, "spheroid_out": r.found_out,
@@ -104,6 +105,17 @@ def shape_part(outcome: ShapeOutcome) -> dict[str, Any]:
         "notes": list(plan.notes),
         **compared_part(outcome),
     }  # fmt: skip
+
+
+def _ensemble(d: EnsembleDiameters | None) -> dict[str, Any] | None:
+    if d is None:
+        return None
+    return {
+        "line_cuts": {"mean_nm": d.line_cuts_mean_nm, "std_nm": d.line_cuts_std_nm},
+        "outlines_random": {"mean_nm": d.random_mean_nm, "std_nm": d.random_std_nm, "major_over_minor": d.random_ratio},
+        "outlines_lying": {"mean_nm": d.lying_mean_nm, "std_nm": d.lying_std_nm, "major_over_minor": d.lying_ratio},
+        "rule": d.rule,
+    }
 
 
 def _before(f: CurveFigures) -> dict[str, Any]:
@@ -188,6 +200,13 @@ def tables(outcome: ShapeOutcome, folder: Path) -> None:
     write_csv(
         folder / "shape_line_cuts.csv", ["from_nm", "to_nm", "cuts"], zip(edges[:-1], edges[1:], counts, strict=True)
     )
+    d = outcome.diameters
+    if d is None:
+        (folder / "shape_diameters.csv").unlink(missing_ok=True)
+    else:
+        columns = ("diameter_nm", "line_cuts_per_nm", "outlines_random_per_nm", "outlines_lying_per_nm")
+        curves = (d.grid_nm, d.line_cuts, d.outlines_random, d.outlines_lying)
+        write_csv(folder / "shape_diameters.csv", columns, zip(*curves, strict=True))
     write_csv(
         folder / "shape_fsc.csv", ["q_inv_nm", "correlation"], zip(r.average.fsc_q_inv_nm, r.average.fsc, strict=True)
     )

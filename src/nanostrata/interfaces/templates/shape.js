@@ -31,6 +31,13 @@
     rows.push(data.values.slice(i, i + n).map((v) => (v / 100).toFixed(2)).join(" "));
   }
   const volume = new $3Dmol.VolumeData(lines.concat(rows).join("\n"), "cube");
+  /* how far the particle reaches from the middle, at the lowest cut-off of the slider; angstrom */
+  let reach = 0;
+  data.values.forEach((v, i) => {
+    if (v >= 5) {
+      [Math.floor(i / (n * n)), Math.floor(i / n) % n, i % n].forEach((k) => { reach = Math.max(reach, Math.abs(data.origin + k * data.voxel)); });
+    }
+  });
   const slider = document.getElementById("shape-cutoff");
   const clear = document.getElementById("shape-clear");
   const level = document.getElementById("shape-level");
@@ -39,17 +46,22 @@
     viewer.removeAllShapes();
     level.textContent = (slider.value / 100).toFixed(2);
     viewer.addIsosurface(volume, { isoval: slider.value / 100, color: "#0072B2", opacity: clear.checked ? 0.45 : 1.0, smoothness: 2 });
-    const start = data.origin * 0.9;
+    const start = -reach - 1;
     [["#D55E00", 10, 0, 0], ["#009E73", 0, 10, 0], ["#0072B2", 0, 0, 10]].forEach(([color, x, y, z]) => {
       viewer.addCylinder({ start: { x: start, y: start, z: start }, end: { x: start + x, y: start + y, z: start + z }, radius: 0.35, color: color, fromCap: 2, toCap: 2 });
     });
     viewer.render();
   }
+  function face() {
+    viewer.zoomTo();
+    viewer.zoom(1.7);
+    viewer.rotate(-60, "x");
+    viewer.rotate(25, "y");
+    viewer.render();
+  }
   slider.addEventListener("input", draw);
   clear.addEventListener("change", draw);
-  document.getElementById("shape-reset").addEventListener("click", () => { viewer.zoomTo(); viewer.rotate(-60, "x"); viewer.render(); });
+  document.getElementById("shape-reset").addEventListener("click", () => { viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]); face(); });
   draw();
-  viewer.zoomTo();
-  viewer.rotate(-60, "x");
-  viewer.render();
+  face();
 })();
