@@ -126,6 +126,21 @@ def test_gemmi_reads_the_map_with_x_fastest(tmp_path):
     assert read.header_float(50) == pytest.approx(-6.0)  # origin x, angstrom
 
 
+def test_map_and_beads_lie_on_each_other_in_gemmi(tmp_path):
+    import gemmi
+
+    voxel, place = 0.2, np.array([0.4, -0.4, -0.2])  # nm, a voxel of its own
+    axis = (np.arange(7) - 3) * voxel
+    values = np.zeros((7, 7, 7))
+    values[tuple(int(np.flatnonzero(np.isclose(axis, c))[0]) for c in place)] = 1.0
+    read = gemmi.read_ccp4_map(str(write_mrc(tmp_path / "a.mrc", values, voxel)))
+    read.setup(0.0)
+    beads = gemmi.read_structure(str(write_bead_cif(tmp_path / "a.cif", np.stack([place, -place]), 0.2)))
+    on, off = (residue[0].pos for residue in beads[0]["A"])
+    assert read.grid.interpolate_value(on) == pytest.approx(1.0, abs=1e-5)
+    assert read.grid.interpolate_value(off) == pytest.approx(0.0, abs=1e-5)
+
+
 def test_a_broken_map_is_refused(tmp_path):
     file = write_mrc(tmp_path / "a.mrc", np.zeros((7, 7, 7)), 0.2)
     file.write_bytes(file.read_bytes()[:1500])

@@ -18,6 +18,9 @@ _ANGSTROM_PER_NM = 10.0
 def write_mrc(path: Path, values_xyz: FloatArray, voxel_nm: float, *, label: str = "") -> Path:
     """Write a cubic map around the origin, lengths in angstrom, 32-bit floats.
 
+    Where it lies is told twice: by ORIGIN, which PyMOL and ChimeraX take, and by the first grid point (NSTART), which
+    programs for crystals (gemmi, Coot) take; those that know both use ORIGIN.
+
     Parameters
     ----------
     path : file; it appears under its name only when complete
@@ -32,7 +35,7 @@ def write_mrc(path: Path, values_xyz: FloatArray, voxel_nm: float, *, label: str
     origin = -(n // 2) * voxel_nm * _ANGSTROM_PER_NM
     header = bytearray(_HEADER)
     struct.pack_into(
-        "<3i i 3i 3i 3f 3f 3i", header, 0, n, n, n, 2, 0, 0, 0, n, n, n, *(edge,) * 3, *(90.0,) * 3, 1, 2, 3
+        "<3i i 3i 3i 3f 3f 3i", header, 0, n, n, n, 2, *(-(n // 2),) * 3, n, n, n, *(edge,) * 3, *(90.0,) * 3, 1, 2, 3
     )
     struct.pack_into(
         "<3f i i", header, 76, float(data.min()), float(data.max()), float(data.mean(dtype=np.float64)), 1, 0
