@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from scipy.stats import chi2 as law
 from tests.recovery.campaign import CHANTLER, known, measure, solid
 
 from nanostrata.domain import Composition, ScatteringCurve
@@ -136,6 +137,35 @@ def test_a_wrong_profile_is_not_rescued() -> None:
     out = refined(built(4.0, 0.4, flat=True))
     assert "asaxs" in out.disagreeing
     assert out.sentence.startswith("NO weights of these particles make ASAXS agree")
+
+
+def test_weights_that_cost_particles_or_other_data_are_warned_of() -> None:
+    """Only the two largest of nine particles explain a mean of 4.9; a tight second measurement of 4 is then lost."""
+    d = np.linspace(3.0, 5.0, 9)
+    given = np.full(9, 1 / 9)
+
+    def size(name: str, mean: float, sigma: float) -> SizeMisfit:
+        return SizeMisfit(diameter_nm=d, aspect_ratio=np.ones(9), mean=(mean, sigma), std=None, aspect=None, name=name)
+
+    def told(misfits: list[Misfit]) -> WeightRefinement:
+        weights, theta = firmest_weights(misfits, given, 0.05)
+        p = [[float(law.sf(m.chi2(w)[0], m.dof)) for m in misfits] for w in (given, weights)]
+        return WeightRefinement(
+            names=tuple(m.name for m in misfits), dof=tuple(m.dof for m in misfits), chi2_before=(0.0,) * len(misfits),
+            chi2_after=(0.0,) * len(misfits), p_before=tuple(p[0]), p_after=tuple(p[1]), weights_before=given,
+            weights_after=weights, held_by=theta, sizes={}, wanted_p=0.05,
+        )  # fmt: skip
+
+    few = told([size("saxs", 4.9, 0.005)])
+    assert not few.disagreeing
+    assert few.effective_share < 0.35
+    assert [code for code, _ in few.warnings] == ["weights_of_few_particles"]
+    assert "few particles" in few.sentence
+    torn = told([size("saxs", 4.9, 0.005), size("tem", 4.0, 0.05)])
+    assert "tem" in torn.lost
+    assert "weights_against_data" in [code for code, _ in torn.warnings]
+    assert "TEM agreed before and no longer does" in torn.sentence
+    assert told([size("tem", 4.0, 0.05)]).warnings == ()
 
 
 def test_shares_of_elements_pull_the_particles_that_have_them() -> None:

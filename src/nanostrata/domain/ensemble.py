@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class AtomEnsemble(Domain):
     balance : charge report of each particle; empty where charges were left as they came
     relaxation : report of each particle; empty where atoms stand on the lattice
     strain : radial profile of strain over all particles after relaxation, or None
+    body : "spheroid", "facets" or "map": what the particles are cut to; all of the latter two have one outline
     """
 
     particles: tuple[AtomicModel, ...]
@@ -44,6 +46,7 @@ class AtomEnsemble(Domain):
     balance: tuple[BalanceReport, ...] = ()
     relaxation: tuple[Relaxation, ...] = ()
     strain: StrainProfile | None = None
+    body: Literal["spheroid", "facets", "map"] = "spheroid"
 
     def __post_init__(self) -> None:
         n = len(self.particles)

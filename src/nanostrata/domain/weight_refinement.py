@@ -58,6 +58,33 @@ class WeightRefinement(Domain):
         return tuple(n for n, p in zip(self.names, self.p_after, strict=True) if p < self.wanted_p)
 
     @property
+    def lost(self) -> tuple[str, ...]:
+        """Data sets that agreed with the weights as built and do not with the new ones."""
+        rows = zip(self.names, self.p_before, self.p_after, strict=True)
+        return tuple(n for n, before, after in rows if before >= self.wanted_p > after)
+
+    @property
+    def warnings(self) -> tuple[tuple[str, str], ...]:
+        """(code, message): where the new weights are not to be trusted."""
+        out = []
+        if self.moved and self.effective_share < FEW:
+            out.append(
+                (
+                    "weights_of_few_particles",
+                    f"refined weights: the effective share of the particles is {100 * self.effective_share:.0f} %; few particles carry "
+                    "all of it",
+                )
+            )
+        if self.lost:
+            out.append(
+                (
+                    "weights_against_data",
+                    f"refined weights: {' and '.join(n.upper() for n in self.lost)} agreed with the particles as built and no longer does",
+                )
+            )
+        return tuple(out)
+
+    @property
     def effective_share(self) -> float:
         r"""Exponential of minus the divergence :math:`\sum_p w_p \ln(w_p / w_p^0)`: 1 where nothing was moved."""
         used = self.weights_after > 0
@@ -76,6 +103,11 @@ class WeightRefinement(Domain):
             return (
                 f"NO weights of these particles make {names} agree ({share}): what is wrong lies in the particles themselves, "
                 "not in how many there are of each."
+                + (
+                    f" {' and '.join(n.upper() for n in self.lost)} agreed before and no longer does."
+                    if self.lost
+                    else ""
+                )
             )
         text = f"Other weights of the same particles make every measurement agree ({share}; {held})."
         if self.effective_share < FEW:

@@ -35,6 +35,8 @@ def _ensemble(w: Writer) -> list[str]:
             "Their diameters and weights are those of a Gauss quadrature of the size distribution times the sixth power of "
             f"the diameter{w.cite('golub1969')}; they stand for all sizes to {100 * error:.2g} % of the intensity."
         )
+    if w.get("atoms.body") == "map":
+        sentences.append("All have the outline of the average shape found without a model, scaled to their volumes.")
     exchange = w.get("atoms.exchange_unit")
     if isinstance(exchange, str) and exchange:
         sentences.append(exchange if exchange.endswith(".") else f"{exchange}.")

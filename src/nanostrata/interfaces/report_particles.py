@@ -196,6 +196,11 @@ def _ensemble(run: RunFolder, figures: Figures) -> str:
     )
     text += f": mean diameter {format_number(mean)} nm, standard deviation {format_number(std)} nm" if mean > 0 else ""
     text += f". This choice of sizes changes a sphere's curve by at most {100 * error:.2g} %" if error > 0 else ""
+    if run.get("atoms.body") == "map":
+        text += (
+            ". All have the outline of the average shape found without a model, scaled to their volumes: what this shape does "
+            "not know (its elongation within the errors, edges finer than a bead) they do not know either"
+        )
     figure = figure_html(
         run,
         figures,

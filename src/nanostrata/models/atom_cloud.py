@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -238,7 +238,7 @@ def particle_intensities(
     medium_e_nm3: float,
     b_factor_nm2: BFactor = 0.0,
     *,
-    medium_model: MediumModel | None = "body",
+    medium_model: MediumModel | Literal["points"] | None = "body",
     engine: Engine = "auto",
     method: Method = "auto",
 ) -> FloatArray:
@@ -246,15 +246,18 @@ def particle_intensities(
 
     As :func:`scattering`, whose mean over the particles it gives; what does not depend on the particle is tabulated
     once. As many particles at a time as keep memory bounded.
+
+    ``medium_model = "points"`` is for bodies of any form at small angles: every site takes its volume of medium away as a
+    point. Below the first reflection the sites of a lattice in a body scatter like the body (Poisson's sum over the
+    lattice, of which only the term at 0 reaches there), but for the roughness of the cut.
     """
     q = np.asarray(q_inv_nm, dtype=np.float64)
-    columns = choose_columns(models, medium_model, 3)
+    points = medium_model == "points"
+    columns = choose_columns(models, "sites" if medium_model == "points" else medium_model, 1 if points else 3)
     n_e, n = len(columns.elements), len(columns.elements) + len(columns.site_size_nm2)
+    sizes = np.zeros_like(columns.site_size_nm2) if points else columns.site_size_nm2
     body = body_terms(models, columns.elements, q) if medium_model == "body" else None
-    amplitudes = [
-        _amplitudes(columns.elements, columns.site_size_nm2, q, factors, e, medium_e_nm3, b_factor_nm2)
-        for e in energies_kev
-    ]
+    amplitudes = [_amplitudes(columns.elements, sizes, q, factors, e, medium_e_nm3, b_factor_nm2) for e in energies_kev]
     bins = bins_of(models, float(q.max()))
     rows = n_channels(n, 0)
     stack = max(1, _STACK_BYTES // (rows * 8 * max(b.number * b.moments for b in bins.values())))

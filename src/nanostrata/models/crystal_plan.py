@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -52,6 +52,13 @@ class CrystalPlan(Domain):
 
         values: dict[str, Any] = {k: getattr(self, k) for k in self.__dataclass_fields__}
         return _rebuild, (type(self), values | {"facets": dict(self.facets)})
+
+    @property
+    def body(self) -> Literal["spheroid", "facets", "map"]:
+        """What the particles are cut to."""
+        if self.facets:
+            return "facets"
+        return "spheroid" if self.outline is None else "map"
 
     @property
     def plain(self) -> bool:

@@ -192,4 +192,5 @@ def build_ensemble(
         diameter_std_nm=std_nm,
         aspect_mean=float(np.mean(aspect_ratio)),
         quadrature_error=plan.error,
+        body=(crystal or CrystalPlan()).body,
     )

@@ -66,6 +66,8 @@ def predict(
     The intensity of particle p is compared with the shell model of its own size and the ensemble's mean composition and
     aspect ratio, :math:`\delta = I_p / I_p^{shell} - 1`. What all particles share (the surface of cut crystals) is part of
     the prediction; how they differ is its error, :math:`e_p = w_p I_p^{shell} (\delta_p - \bar\delta) \sqrt{n/(n-1)}`.
+    Where all particles have one outline that is no spheroid, the shell model is first given the form that the other
+    particles show, see :func:`form_of_the_others`.
 
     Atoms carry no ligand: what it adds to the curve of each particle is that of the shell model.
     """
@@ -75,7 +77,10 @@ def predict(
     dense = q if len(q) <= _MOST_Q else np.linspace(q[0], q[-1], _MOST_Q)
     energies = sorted({float(c.energy_kev or 0.0) for c in curves})
     medium = solid.medium.electron_density_e_nm3
-    atoms = particle_intensities(ensemble.particles, factors, energies, dense, medium, b_factor_nm2)
+    atoms = particle_intensities(
+        ensemble.particles, factors, energies, dense, medium, b_factor_nm2,
+        medium_model="body" if ensemble.body == "spheroid" else "points",
+    )  # fmt: skip
     x = ensemble.weights @ ensemble.shell_fraction
     shells = np.empty_like(atoms)
     for d in np.unique(ensemble.diameter_nm):
@@ -84,6 +89,9 @@ def predict(
             shells[here, k] = spheroid_curve(
                 dense, solid, factors, e, diameter_nm=float(d), aspect_ratio=ensemble.aspect_mean, shell_fraction=x
             )
+    if ensemble.body != "spheroid":
+        for k in range(len(energies)):
+            shells[:, k] *= form_of_the_others(dense, ensemble.diameter_nm, ensemble.weights, atoms[:, k], shells[:, k])
     changes: list[FloatArray] = []
     if ligand is not None:
         extra, changes = _ligand(ensemble, solid, factors, energies, dense, x, ligand)
@@ -113,6 +121,47 @@ def predict(
         particles=own, mean=(w * own).sum(axis=0), patterns=patterns.T, laue=mean_volume * np.array(per_volume),
         ligand=np.stack(moved, axis=1) if moved else np.zeros((own.shape[1], 0)),
     )  # fmt: skip
+
+
+def form_of_the_others(
+    q: FloatArray, diameter_nm: FloatArray, weights: FloatArray, atoms: FloatArray, shells: FloatArray
+) -> FloatArray:
+    r"""Curve of a body over that of the spheroid, as a function of :math:`x = qD`, from all particles but one each.
+
+    .. math:: c_p(q) = \frac{\sum_{j \ne p} w_j I_j(q D_p / D_j)}{\sum_{j \ne p} w_j I_j^{shell}(q D_p / D_j)}
+
+    Bodies of one outline scatter alike on this scale. Leaving the particle itself out, its own accidents stay in the
+    difference. Beyond what the others reach, the last value is kept: the error there comes out too large.
+
+    Parameters
+    ----------
+    q : (n_q,) increasing
+    diameter_nm, weights : (n,)
+    atoms, shells : (n, n_q) curves of the particles, and of spheroids of their size
+
+    Returns
+    -------
+    (n, n_q) factor on the curve of each spheroid; 1 for a single particle
+    """
+    n = len(diameter_nm)
+    if n == 1:
+        return np.ones_like(shells)
+    x = np.linspace(q[0] * diameter_nm.min(), q[-1] * diameter_nm.max(), 4 * len(q))
+    tops, bottoms = (
+        np.array(
+            [
+                w * np.interp(x, q * d, row, left=0.0, right=0.0)
+                for w, d, row in zip(weights, diameter_nm, rows, strict=True)
+            ]
+        )
+        for rows in (atoms, shells)
+    )
+    out = np.empty_like(shells)
+    for p, d in enumerate(diameter_nm):
+        top, bottom = np.delete(tops, p, axis=0).sum(axis=0), np.delete(bottoms, p, axis=0).sum(axis=0)
+        seen = bottom > 0.0
+        out[p] = np.interp(q * d, x[seen], top[seen] / bottom[seen])
+    return out
 
 
 def _ligand(

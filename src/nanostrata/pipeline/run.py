@@ -34,7 +34,7 @@ log = logging.getLogger("nanostrata")
 STAGES = ("read", "profile", "shape", "waxs", "atoms", "verify", "explain", "report")
 """Stages of this version, in order."""
 
-STAGE_VERSION = "4"
+STAGE_VERSION = "5"
 """Part of every key of the store: raised when a stage computes something else from the same input."""
 
 PRESETS = {

@@ -84,6 +84,7 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         out["verification"] = verification_part(r.verification)
         if r.refinement is not None:
             out["verification"]["weights"] = refinement_part(r.refinement)
+            warnings += [{"code": c, "message": m, "stage": "verify"} for c, m in r.refinement.warnings]
     if r.diffusion is not None:
         out["diffusion"] = diffusion_summary(r.diffusion)
     if r.separation is not None:

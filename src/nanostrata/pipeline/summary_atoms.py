@@ -26,6 +26,7 @@ def atoms_part(ensemble: AtomEnsemble, solid: SolidSolution | None) -> dict[str,
         "charge_e": typical.info.get("charge_e"),
         "shell_fraction": _achieved_list(_achieved(typical, solid)),
         "particles": len(ensemble),
+        "body": ensemble.body,
         "counts_mean": ensemble.mean_counts,
         "charge_mean_e": float(w @ np.array([float(p.info["charge_e"]) for p in ensemble.particles])),
         "diameter_mean_nm": mean,
@@ -134,6 +135,8 @@ def refinement_part(r: WeightRefinement) -> dict[str, Any]:
         "counted_particles": r.held_by if r.moved else None,
         "wanted_p": r.wanted_p,
         "disagreeing": list(r.disagreeing),
+        "lost": list(r.lost),
+        "effective_particles": r.effective_share * len(r.weights_after),
         "data_sets": [
             {"name": n, "degrees_of_freedom": dof, "chi2_before": a, "chi2_after": b, "p_before": pa, "p_after": pb}
             for n, dof, a, b, pa, pb in rows
