@@ -14,8 +14,9 @@ from nanostrata.interfaces.report import render_report
 from nanostrata.pipeline.run import run_project
 from nanostrata.pipeline.simulate_run import simulate_run
 
-NOT_HERE = {"first_minimum", "separation", "strain"}
-"""Figures of runs without several energies, with scales known well enough to separate terms, and with relaxed atoms."""
+NOT_HERE = {"first_minimum", "separation", "strain", "waxs_whole_pattern", "waxs_pair_distribution"}
+"""Figures of runs without several energies, with scales known well enough to separate terms, with relaxed atoms, and with the whole
+wide-angle pattern (drawn in tests/recovery/test_waxs_recovery.py)."""
 
 
 @pytest.fixture(scope="module")

@@ -80,6 +80,8 @@ REPLACED = {
     "strain",
     "verification_waxs",
     "waxs",
+    "waxs_pair_distribution",
+    "waxs_whole_pattern",
 }
 
 

@@ -37,6 +37,8 @@ def references_used(summary: Mapping[str, Any]) -> tuple[str, ...]:
     used |= _atom_references(summary)
     if isinstance(summary.get("waxs"), Mapping):
         used.add("golub1973")
+        if isinstance(look_up(summary, "waxs.whole_pattern.diameter_mean_nm"), Mapping):
+            used.add("debye1915")
     if mismatch_stated(summary) or linear_lattices(summary):
         used |= {"vegard1921", "denton1991"}
     if any(name.endswith((".xml", ".h5", ".hdf5", ".nxs", ".hdf")) for name in _input_names(summary)):

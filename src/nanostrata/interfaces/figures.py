@@ -17,6 +17,7 @@ from nanostrata.interfaces import (
     figures_shape,
     figures_strain,
     figures_waxs,
+    figures_waxs_whole,
     figures_wide_angle,
 )
 from nanostrata.interfaces.figure_style import style
@@ -127,6 +128,18 @@ FIGURES: dict[str, FigureSpec] = {
             "Wide-angle pattern with fit, background and every peak alone, reflections named, and residuals in units of sigma",
             ("waxs_pattern", "waxs_peaks"),
             figures_waxs.waxs,
+        ),
+        FigureSpec(
+            "waxs_whole_pattern",
+            "Wide-angle pattern with that of particles of atoms and the background, and residuals in units of sigma",
+            ("waxs_whole_pattern",),
+            figures_waxs_whole.whole_pattern,
+        ),
+        FigureSpec(
+            "waxs_pair_distribution",
+            "Pair distribution function of the measured pattern and of particles of atoms, with their difference",
+            ("waxs_pair_distribution",),
+            figures_waxs_whole.pair_distribution,
         ),
         FigureSpec(
             "particle",

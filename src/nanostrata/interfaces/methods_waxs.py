@@ -50,4 +50,16 @@ def waxs_words(w: Writer) -> list[str]:
             f"compared by evidence: {what} have a probability of {100 * as_float(p):.0f} % (verdict: {axis.get('verdict')}); the mean "
             f"diameter of the best of them is {format_quantity(axis.get('diameter_nm'), 'nm')}."
         )
+    whole = found.get("whole_pattern")
+    if isinstance(whole, Mapping) and "not_computed" not in whole:
+        sentences.append(
+            f"The whole pattern was fitted with exact sums over the pairs of explicit atoms{w.cite('debye1915')} of particles "
+            + (
+                "with composition profiles drawn from the posterior"
+                if whole.get("profile_draws")
+                else "of one composition"
+            )
+            + f", of many sizes and probabilities of stacking faults, {whole.get('particles_per_size')} of each: mean diameter "
+            f"{format_quantity(whole.get('diameter_mean_nm'), 'nm')}, reduced χ² {as_float(whole.get('chi2_reduced')):.2f}."
+        )
     return sentences

@@ -7,6 +7,7 @@ from html import escape
 
 from nanostrata.interfaces.formatting import as_float, format_number, format_quantity
 from nanostrata.interfaces.report_html import badge, figure_html, html_table, numbers_html
+from nanostrata.interfaces.report_waxs_whole import whole_html
 from nanostrata.interfaces.run_folder import RunFolder
 
 __all__ = ["waxs_html"]
@@ -40,7 +41,18 @@ def waxs_html(run: RunFolder, figures: Mapping[str, str]) -> str:
         + _peaks(found)
         + _vegard(found)
         + _axis(found)
-        + numbers_html(run, ("waxs_peaks", "waxs_pattern", "waxs_long_axis", "waxs_predicted_sizes"))
+        + whole_html(run, figures)
+        + numbers_html(
+            run,
+            (
+                "waxs_peaks",
+                "waxs_pattern",
+                "waxs_long_axis",
+                "waxs_predicted_sizes",
+                "waxs_whole_pattern",
+                "waxs_pair_distribution",
+            ),
+        )
     )
 
 

@@ -16,7 +16,7 @@ from nanostrata.models.atom_cloud import pair_sums
 if TYPE_CHECKING:
     from nanostrata.tables.factors import FactorTable
 
-__all__ = ["PARAMETERS", "PowderLibrary", "build_library", "powder_basis"]
+__all__ = ["GROUPS", "PARAMETERS", "PowderLibrary", "build_library", "mean_atom", "powder_basis"]
 
 PARAMETERS = ("strain", "b_factor_nm2", "diameter_median_nm", "diameter_sigma", "fault_probability")
 """Non-linear parameters, in their order: relative change of all lengths, B, median of the log-normal number distribution of
@@ -26,6 +26,9 @@ MOST_STRAIN = 0.03
 
 GROUPS = 4
 """Parts of a library whose differences tell its own error."""
+
+_NODES = 7
+"""Gauss-Hermite nodes of the instrument's Gaussian; they reach 3.75 standard deviations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,12 +62,15 @@ def build_library(
     *,
     copies: int,
     seed: np.random.SeedSequence,
+    groups: int = GROUPS,
+    margin_inv_nm: float = 0.0,
 ) -> PowderLibrary:
     """Sum the pairs of ``copies`` particles for every diameter and fault probability.
 
     Parameters
     ----------
     build : (diameter_nm, fault_probability, generator) -> particle
+        Called ``copies`` times in a row for each pair of values; the k-th copy belongs to group k modulo ``groups``.
     diameter_nm, fault_probability : increasing
     q_inv_nm : (n,)
         Of the measurement, 1/nm; the library covers a little more.
@@ -72,6 +78,10 @@ def build_library(
         Particles with other centres and other faults that are averaged. Few layers make few faults: what chance leaves of
         their number in the library is part of the error of a fit, and falls with the root of the copies.
     seed : numpy.random.SeedSequence
+    groups : int
+        Parts whose differences tell the library's own error.
+    margin_inv_nm : float
+        By which the library covers more on both sides; four standard deviations of the instrument where it blurs.
 
     Raises
     ------
@@ -82,9 +92,10 @@ def build_library(
     for name, values in (("diameter_nm", sizes), ("fault_probability", faults)):
         if not len(values) or np.any(np.diff(values) <= 0):
             raise PhysicsError(f"{name}: expected increasing values, got {values.tolist()}")
-    if copies < GROUPS:
-        raise PhysicsError(f"copies: expected at least {GROUPS}, got {copies}")
-    low, high = float(np.min(q_inv_nm)) * (1.0 - MOST_STRAIN), float(np.max(q_inv_nm)) * (1.0 + MOST_STRAIN)
+    if copies < groups:
+        raise PhysicsError(f"copies: expected at least {groups}, got {copies}")
+    low = max(float(np.min(q_inv_nm)) - margin_inv_nm, 0.0) * (1.0 - MOST_STRAIN)
+    high = (float(np.max(q_inv_nm)) + margin_inv_nm) * (1.0 + MOST_STRAIN)
     # twenty points per ripple of the largest particle
     q = np.linspace(low, high, max(int((high - low) * sizes[-1] * 20.0 / (2.0 * math.pi)), 50))
     streams = iter(seed.spawn(len(faults) * len(sizes)))
@@ -95,11 +106,11 @@ def build_library(
             particles[p, d] = [build(float(size), float(fault), rng) for _ in range(copies)]
     elements = tuple(sorted({s for models in particles.values() for m in models for s in m.symbols} - {"X"}))
     n_e = len(elements)
-    pairs = np.zeros((GROUPS, len(faults), len(sizes), n_e, n_e, len(q)))
-    counts = np.zeros((GROUPS, len(faults), len(sizes), n_e))
+    pairs = np.zeros((groups, len(faults), len(sizes), n_e, n_e, len(q)))
+    counts = np.zeros((groups, len(faults), len(sizes), n_e))
     for (p, d), models in particles.items():
-        for g in range(GROUPS):
-            sums = pair_sums(models[g::GROUPS], q, medium_model=None)
+        for g in range(groups):
+            sums = pair_sums(models[g::groups], q, medium_model=None)
             rows = [elements.index(e) for e in sums.elements]
             counts[g, p, d, rows] = sums.counts
             pairs[g, p, d][np.ix_(rows, rows)] = sums.pairs - np.diag(sums.counts)[:, :, None]
@@ -115,6 +126,7 @@ def powder_basis(
     q_inv_nm: FloatArray,
     p: Sequence[float] | FloatArray,
     left_out: int | None = None,
+    instrument_sigma_inv_nm: FloatArray | None = None,
 ) -> FloatArray:
     r"""Pattern per electron of scattering atoms, for a set of non-linear parameters.
 
@@ -135,6 +147,8 @@ def powder_basis(
         In the order of :data:`PARAMETERS`.
     left_out : int, optional
         Group of the library that is not used.
+    instrument_sigma_inv_nm : (n_q,), optional
+        Standard deviation of the instrument's Gaussian at each q.
 
     Returns
     -------
@@ -150,15 +164,15 @@ def powder_basis(
         raise PhysicsError(
             f"strain: expected at most {MOST_STRAIN:g}, got {strain:g}; build the particles nearer to the data"
         )
+    if instrument_sigma_inv_nm is not None:
+        nodes, share = np.polynomial.hermite.hermgauss(_NODES)
+        at = np.asarray(q_inv_nm)[:, None] + math.sqrt(2.0) * np.asarray(instrument_sigma_inv_nm)[:, None] * nodes
+        sharp = powder_basis(library, factors, energy_kev, np.abs(at).ravel(), p, left_out)
+        return np.asarray(sharp.reshape(at.shape) @ (share / math.sqrt(math.pi)))
     q = np.asarray(q_inv_nm, dtype=np.float64)
-    weight = np.exp(-0.5 * (np.log(library.diameter_nm / median) / width) ** 2) / library.diameter_nm
-    # trapezoids over the diameters of the library
-    if len(weight) > 1:
-        weight = weight * np.gradient(library.diameter_nm)
-    share = _fault_weights(library.fault_probability, fault)
     f = np.array([factors.f0(e, q) + factors.anomalous(e, energy_kev) for e in library.elements])
     groups = [g for g in range(len(library.pairs)) if g != left_out]
-    node = np.outer(share, weight).ravel() / len(groups)
+    node = _node_weights(library, median, width, fault) / len(groups)
     n_e = len(library.elements)
     counts = sum(node @ library.counts[g].reshape(len(node), -1) for g in groups)
     mixed = sum(node @ library.pairs[g].reshape(len(node), -1) for g in groups).reshape(n_e, n_e, -1)
@@ -173,3 +187,30 @@ def powder_basis(
 def _fault_weights(nodes: FloatArray, fault: float) -> FloatArray:
     """Shares of the library's fault probabilities, linear between neighbours."""
     return np.array([np.interp(fault, nodes, row) for row in np.eye(len(nodes))])
+
+
+def mean_atom(
+    library: PowderLibrary,
+    factors: FactorTable,
+    energy_kev: float,
+    q_inv_nm: FloatArray,
+    p: Sequence[float] | FloatArray,
+) -> tuple[float, FloatArray, FloatArray]:
+    r"""Electrons per atom, :math:`\langle |f|^2 \rangle` and :math:`|\langle f \rangle|^2` of the particles of :func:`powder_basis`."""
+    _, _, median, width, fault = (float(v) for v in p)
+    node = _node_weights(library, median, width, fault)
+    counts = sum(node @ group.reshape(len(node), -1) for group in library.counts)
+    share = np.asarray(counts / np.sum(counts), dtype=np.float64)
+    q = np.asarray(q_inv_nm, dtype=np.float64)
+    f = np.array([factors.f0(e, q) + factors.anomalous(e, energy_kev) for e in library.elements])
+    electrons = float(share @ np.array([factors.f0(e, np.zeros(1))[0] for e in library.elements]))
+    return electrons, np.asarray(share @ np.abs(f) ** 2), np.asarray(np.abs(share @ f) ** 2)
+
+
+def _node_weights(library: PowderLibrary, median: float, width: float, fault: float) -> FloatArray:
+    """Weight of each pair of fault probability and diameter, flat."""
+    weight = np.exp(-0.5 * (np.log(library.diameter_nm / median) / width) ** 2) / library.diameter_nm
+    # trapezoids over the diameters of the library
+    if len(weight) > 1:
+        weight = weight * np.gradient(library.diameter_nm)
+    return np.outer(_fault_weights(library.fault_probability, fault), weight).ravel()

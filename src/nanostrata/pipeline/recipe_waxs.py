@@ -60,6 +60,7 @@ class Waxs(Table):
         default=(), description="pairs [middle, full width] in 1/nm, for example [[13.5, 7.0]]"
     )
     scherrer_k: float = Field(default=0.9, gt=0.3, lt=2, description="a number, 0.3 to 2")
+    whole_pattern: bool | None = Field(default=None, description="true or false; left out: with preset full")
 
     _check_energy = field_validator("energy_kev")(_energy)
 

@@ -23,6 +23,7 @@ from nanostrata.domain.table_changes import TableChanges
 from nanostrata.domain.verification import Verification
 from nanostrata.domain.waxs import WaxsFit
 from nanostrata.domain.weight_refinement import WeightRefinement
+from nanostrata.domain.whole_pattern import WholePattern
 from nanostrata.errors import RecipeError
 from nanostrata.models.density import SolidSolution
 from nanostrata.pipeline.gather import Inputs
@@ -66,6 +67,7 @@ class Reconstruction:
     tables: TableChanges | None
     shape: ShapeStage | None
     waxs: WaxsFit | None
+    whole: WholePattern | str | None
     weights: ProfileWeights | None
     findings: tuple[Finding, ...]
     seed: int
@@ -129,6 +131,8 @@ def reconstruct(
         tables_run,
         waxs_run,
         waxs_summary,
+        waxs_whole,
+        waxs_whole_summary,
     )
     from nanostrata.pipeline.known import prior_knowledge, stated_or_guessed_sizes
 
@@ -148,6 +152,7 @@ def reconstruct(
     separation: SeparationResult | None = None
     tables: TableChanges | None = None
     waxs: WaxsFit | None = None
+    whole: WholePattern | str | None = None
     shape: ShapeStage | None = None
     weights: ProfileWeights | None = None
     findings: tuple[Finding, ...] = ()
@@ -188,7 +193,12 @@ def reconstruct(
         )  # fmt: skip
     if last >= STAGES.index("waxs") and inputs.waxs is not None and solid is not None:
         progress("fitting the wide-angle peaks")
-        waxs = step("waxs", lambda: waxs_run.fit_waxs(recipe, inputs, solid, particle, seed, progress))
+        peaks = waxs = step("waxs", lambda: waxs_run.fit_waxs(recipe, inputs, solid, particle, seed, progress))
+        if waxs_whole.wanted(recipe, preset):
+            whole = step(
+                "waxs-whole",
+                lambda: waxs_whole.fit_whole(recipe, inputs, solid, particle, peaks, seed, preset, progress),
+            )
     if last >= STAGES.index("atoms") and fit is not None and solid is not None:
         progress("building particles of atoms")
         stream = np.random.SeedSequence(seed).spawn(5)[4]
@@ -234,12 +244,13 @@ def reconstruct(
             findings += tables_run.findings(tables, fit)
         findings += shape_stage.findings(shape)
         findings += waxs_summary.waxs_findings(waxs)
+        findings += waxs_whole_summary.whole_findings(whole)
         findings += derived_run.findings(recipe, verification, diffusion, mismatch)
     return Reconstruction(
         recipe=recipe, inputs=inputs, solid=solid, sizes=sizes, fit=fit, contrasts=contrasts, particle=particle,
         ensemble=ensemble, verification=verification, refinement=refinement, diffusion=diffusion, mismatch=mismatch,
         energies=energies, separation=separation, tables=tables, weights=weights,
-        waxs=waxs, shape=shape,
+        waxs=waxs, whole=whole, shape=shape,
         findings=findings, seed=seed, preset=preset,
     )  # fmt: skip
 

@@ -25,6 +25,7 @@ from nanostrata.pipeline.summary_mismatch import mismatch_summary
 from nanostrata.pipeline.summary_resolution import resolution_summary
 from nanostrata.pipeline.tables_run import summary_of
 from nanostrata.pipeline.waxs_summary import waxs_summary, waxs_warnings
+from nanostrata.pipeline.waxs_whole_summary import whole_summary
 
 
 def summarise(r: Reconstruction) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         out["shape"] = shape_summary(r.shape)
         warnings += shape_warnings(r.shape)
     if r.waxs is not None:
-        out["waxs"] = waxs_summary(r.waxs)
+        out["waxs"] = waxs_summary(r.waxs) | whole_summary(r.whole)
         warnings += waxs_warnings(r.waxs)
     if r.ensemble is not None:
         out["atoms"] = atoms_part(r.ensemble, r.solid) | crystal_part(r.ensemble, r.recipe, r.solid)

@@ -21,7 +21,7 @@ _OWN_KEYS: dict[str, tuple[str, ...]] = {
     "saxs": ("file", "energy_kev", "q_unit"),
     "waxs": (
         "file", "energy_kev", "axis", "instrument_sigma_inv_nm", "standard", "q_range_inv_nm", "mask_inv_nm", "structure", "shape",
-        "positions", "background_terms", "halo_inv_nm", "scherrer_k",
+        "positions", "background_terms", "halo_inv_nm", "scherrer_k", "whole_pattern",
     ),
     "tem": ("diameters", "reading_error_nm"),
     "edx": ("file", "error"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nanostrata.domain.base import FloatArray
+from nanostrata.domain.whole_pattern import WholePattern
 from nanostrata.io.text_out import write_csv, write_text
 from nanostrata.pipeline.derived_run import write_derived
 from nanostrata.pipeline.energies_run import write_energies
@@ -23,6 +24,7 @@ from nanostrata.pipeline.summary_crystal import write_strain
 from nanostrata.pipeline.summary_resolution import write_resolution
 from nanostrata.pipeline.tables_run import write_tables
 from nanostrata.pipeline.waxs_summary import write_waxs
+from nanostrata.pipeline.waxs_whole_summary import write_whole
 from nanostrata.pipeline.write_atoms import write_ensemble, write_particles, write_verification, write_weights
 
 __all__ = ["write_csv", "write_run", "write_text"]
@@ -66,6 +68,8 @@ def _tables(r: Reconstruction, folder: Path, truth: dict[str, Any], summary: dic
         write_stage(r.shape, folder.parent)
     if r.waxs is not None:
         write_waxs(folder, r.waxs)
+    if isinstance(r.whole, WholePattern):
+        write_whole(folder, r.whole)
     if r.ensemble is not None:
         write_ensemble(r.ensemble, folder)
         if r.ensemble.strain is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class PowderFit(Domain):
     at_limit : parameters whose best value lies on a limit: their interval is one-sided
     fixed : parameters that were held
     scale : electrons squared per electron -> measured unit
-    background : (k,) Legendre coefficients over the range of q
+    background : (k,) Legendre coefficients over the range of q, then the scales of ``columns``
     chi2_reduced : of the residuals
     curve, background_curve : (n_q,) fitted pattern with and background without the particles
     """
@@ -66,6 +67,10 @@ def fit_powder(
     *,
     background_degree: int = 3,
     fixed: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | None = None,
+    columns: Sequence[FloatArray] = (),
+    instrument_sigma_inv_nm: FloatArray | None = None,
+    groups_differ_by: Literal["chance", "draws"] = "chance",
 ) -> PowderFit:
     r"""Fit strain, B, size distribution and fault probability; scale and background are solved for in each step.
 
@@ -86,6 +91,15 @@ def fit_powder(
         Of the polynomial under the pattern.
     fixed : parameter -> value, optional
         See :data:`nanostrata.models.powder.PARAMETERS`; the fault probability is fixed where the library has one value.
+    start : parameter -> value, optional
+        First values.
+    columns : of (n,) each
+        Further backgrounds whose scales are solved for: measured ones, broad peaks of the medium.
+    instrument_sigma_inv_nm : (n,), optional
+        Standard deviation of the instrument's Gaussian at each q.
+    groups_differ_by : "chance" or "draws"
+        "draws": the groups of the library were built from different draws of what is not fitted (a composition profile). Their
+        differences are then no chance that more copies take away: the second term is multiplied by G, the variance of one group.
 
     Assumes
     -------
@@ -105,35 +119,41 @@ def fit_powder(
     held = {k: float(v) for k, v in (fixed or {}).items()}
     if len(library.fault_probability) == 1:
         held.setdefault("fault_probability", float(library.fault_probability[0]))
-    _check(library, q, y, s, held, background_degree)
+    _check(library, q, y, s, held, background_degree + len(columns), instrument_sigma_inv_nm)
     d = library.diameter_nm
     limits = {
         "strain": (-MOST_STRAIN, MOST_STRAIN),
         "b_factor_nm2": (0.0, 0.2),
         "diameter_median_nm": (float(d[0]), float(d[-1])),
-        "diameter_sigma": (0.02, 0.6),
+        # a distribution narrower than half a step between the library's diameters is none that it can show
+        "diameter_sigma": (max(0.02, 0.5 * float(np.median(np.diff(np.log(d))))) if len(d) > 1 else 0.02, 0.6),
         "fault_probability": (float(library.fault_probability[0]), float(library.fault_probability[-1])),
     }
     names = tuple(n for n in PARAMETERS if n not in held)
     low, high = (np.array([limits[n][k] for n in names]) for k in (0, 1))
-    start = np.array([START.get(n, 0.5 * sum(limits[n])) for n in names])
+    given_start = {**START, **(start or {})}
+    first = np.clip([given_start.get(n, 0.5 * sum(limits[n])) for n in names], low, high)
     x = (2.0 * q - q.min() - q.max()) / (q.max() - q.min())
     under = np.polynomial.legendre.legvander(x, background_degree)
+    if len(columns):
+        under = np.column_stack([under, *columns])
 
-    def columns(p: FloatArray, left_out: int | None = None) -> FloatArray:
+    def table_of(p: FloatArray, left_out: int | None = None) -> FloatArray:
         given = held | dict(zip(names, p.tolist(), strict=True))
-        pattern = powder_basis(library, factors, energy_kev, q, [given[n] for n in PARAMETERS], left_out)
+        pattern = powder_basis(
+            library, factors, energy_kev, q, [given[n] for n in PARAMETERS], left_out, instrument_sigma_inv_nm
+        )
         return np.column_stack([pattern, under])
 
     def rest(p: FloatArray, left_out: int | None = None) -> FloatArray:
-        a = columns(p, left_out) / s[:, None]
+        a = table_of(p, left_out) / s[:, None]
         return np.asarray(a @ np.linalg.lstsq(a, y / s, rcond=None)[0] - y / s)
 
     scales = np.maximum(0.1 * (high - low), 1e-4)
-    found = least_squares(rest, start, bounds=(low, high), x_scale=scales)
+    found = least_squares(rest, first, bounds=(low, high), x_scale=scales)
     if not found.success:
         raise ConvergenceError(f"fit_powder: {found.message}", best=found.x)
-    coefficients = np.linalg.lstsq(columns(found.x) / s[:, None], y / s, rcond=None)[0]
+    coefficients = np.linalg.lstsq(table_of(found.x) / s[:, None], y / s, rcond=None)[0]
     chi2 = float(2.0 * found.cost / max(len(y) - len(names) - len(coefficients), 1))
     # derivatives of the projected residual: the linear coefficients are free in them
     covariance = np.linalg.pinv(found.jac.T @ found.jac) * max(1.0, chi2)
@@ -141,14 +161,14 @@ def fit_powder(
         least_squares(rest, found.x, bounds=(low, high), x_scale=scales, args=(g,)).x for g in range(len(library.pairs))
     ])  # fmt: skip
     away = others - others.mean(axis=0)
-    chance = away.T @ away * (len(others) - 1) / len(others)
+    chance = away.T @ away * (len(others) - 1) / len(others) * (len(others) if groups_differ_by == "draws" else 1)
     covariance = covariance + chance
     spread = np.sqrt(np.diag(covariance))
     interval = np.clip(
         np.stack([found.x - 1.96 * spread, found.x + 1.96 * spread], axis=1), low[:, None], high[:, None]
     )
     edge = 1e-3 * (high - low)
-    table = columns(found.x)
+    table = table_of(found.x)
     return PowderFit(
         names=names,
         values=found.x,
@@ -169,7 +189,8 @@ def fit_powder(
 
 
 def _check(
-    library: PowderLibrary, q: FloatArray, y: FloatArray, s: FloatArray, held: Mapping[str, float], degree: int
+    library: PowderLibrary, q: FloatArray, y: FloatArray, s: FloatArray, held: Mapping[str, float], degree: int,
+    instrument: FloatArray | None,
 ) -> None:  # fmt: skip
     problems = []
     if not len(q) == len(y) == len(s) or len(q) < degree + len(PARAMETERS) + 2:
@@ -178,6 +199,8 @@ def _check(
         )
     if not (np.isfinite(q).all() and np.isfinite(y).all() and np.isfinite(s).all() and s.min() > 0):
         problems.append("pattern: expected finite numbers and errors > 0")
+    if instrument is not None and (np.shape(instrument) != q.shape or np.min(instrument) < 0):
+        problems.append("instrument_sigma_inv_nm: expected one width >= 0 for each q")
     if (
         q.min() * (1.0 - MOST_STRAIN) < library.q_inv_nm[0] - 1e-9
         or q.max() * (1.0 + MOST_STRAIN) > library.q_inv_nm[-1] + 1e-9
