@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nanostrata.domain.base import FloatArray
-from nanostrata.domain.waxs import WaxsFit
+from nanostrata.domain.waxs import LongAxis, WaxsFit
 from nanostrata.errors import PhysicsError
 from nanostrata.models.crystal_cells import CrystalCell
 from nanostrata.models.density import SolidSolution
@@ -49,6 +49,7 @@ def fit_waxs(
     seed : of the draws
     """
     from nanostrata.models.waxs_lines import lattice_form, reflections, sites_of
+    from nanostrata.pipeline.waxs_control import control_pattern, held_back
     from nanostrata.pipeline.waxs_standard import measured_width
     from nanostrata.pipeline.waxs_vegard import read_vegard
     from nanostrata.stages.fit_peaks import FWHM_PER_SIGMA, MeasuredBackground, PeakSettings, fit_peaks
@@ -58,7 +59,7 @@ def fit_waxs(
     w, read = recipe.waxs, inputs.waxs
     assert w is not None
     assert read is not None
-    stream, of_standard, of_vegard = np.random.SeedSequence(seed).spawn(9)[6:]
+    stream, of_standard, of_vegard, _, _, of_control = np.random.SeedSequence(seed).spawn(12)[6:]
     x = mean_composition(inputs, solid, particle)
     structure, cell = start_cell(recipe, solid, x)
     energy = 20.0 if read.curve.energy_kev is None else read.curve.energy_kev
@@ -112,6 +113,22 @@ def fit_waxs(
     axis = judge_axis(
         read.curve, fit, lines, form, known, backgrounds=[b.values for b in backgrounds], envelope=envelope
     )
+    if fit.vegard is not None and particle is not None:
+        graded = particle
+
+        def control() -> LongAxis | None:
+            curve = control_pattern(fit, solid, graded, structure, factors, energy, of_control)
+            if curve is None:
+                return None
+            own = _lean(curve, sites, factors, energy) ** part if instrument is not None else envelope
+            bare = fit_peaks(
+                curve, lines, form, replace(settings, halos=()), instrument=instrument, envelope=own,
+                rng=np.random.default_rng(of_control),
+            )  # fmt: skip
+            return judge_axis(curve, bare, lines, form, replace(known, halos=()), envelope=own)
+
+        progress("judging graded particles that are round, for comparison")
+        axis = held_back(axis, control)
     return replace(fit, long_axis=axis)
 
 
