@@ -101,7 +101,8 @@ def _vegard_finding(fit: WaxsFit) -> tuple[Finding, ...]:
     same = float(np.abs(off).max()) < 2.5
     told = " and ".join(f"{p:.2f} from {n}" for n, p in zip(v.names, v.predicted, strict=True))
     text += (
-        f"; in a graded particle this is not the mean composition. Peaks of the fitted profile's own particle (mean x = {v.mean_fraction:.2f}) would be read as {told}: the measured peaks "
+        "; in a graded particle this is not the mean composition. Peaks of the fitted profile's own particle "
+        f"(mean x = {v.mean_fraction:.2f}) would be read as {told}: the measured peaks "
         f"{'agree with' if same else 'CONTRADICT'} the profile."
     )
     return (
