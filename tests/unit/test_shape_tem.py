@@ -14,6 +14,7 @@ from nanostrata.interfaces.run_folder import read_run_folder
 from nanostrata.models.shape_outline import ensemble_density, ensemble_diameters
 from nanostrata.models.shape_reading import line_cuts
 from nanostrata.pipeline.shape_tem import tem_part, write_tem
+from nanostrata.pipeline.shape_write import is_choice
 
 RNG = np.random.default_rng(3)
 
@@ -118,3 +119,20 @@ def test_figure_and_table_from_the_run_folder(beside, tmp_path, count):
     assert "4.20 ± 0.03" in table_html
     write_tem(None, tmp_path / "tables")
     assert not table.exists()
+
+
+def test_choices_are_no_warnings_and_worries_are():
+    for note in (
+        "two searches: beads of 0.4 nm in a ball of 4.8 nm, then beads of 0.3 nm near those",
+        "points beyond q = 7.8 1/nm are left out: finer than the beads",
+        "3 neighbouring points each are taken together: 200 are enough for a shape",
+        "of 7 simple bodies, the curve is explained by: spheroid of 1.40 (chi^2 per point 0.85)",
+    ):
+        assert is_choice(note)
+    for note in (
+        "no shape of one density explains the curve within its errors (chi^2 per point 5)",
+        "the first 3 point(s) do not follow Guinier's law and are left out",
+        "of 7 simple bodies, the curve is explained by: cube (chi^2 per point 0.9); the runs start from the cube",
+        "anything that nobody has thought of",
+    ):
+        assert not is_choice(note)

@@ -13,6 +13,7 @@ from nanostrata.interfaces.run_folder import RunFolder
 from nanostrata.interfaces.shape_page import (
     SHAPE_CAPTIONS,
     before_table,
+    notes_list,
     reading_table,
     runs_table,
     spread_table,
@@ -38,7 +39,6 @@ def shape_section(run: RunFolder, figures: Mapping[str, str]) -> str:
         f"<p>Beads were moved until they explained the curve <b>{escape(str(s.get('curve')))}</b> alone. No form was put in, and "
         "nothing of the fit but the spread of the sizes. The particle is taken for even inside.</p>"
     )
-    notes = "".join(f'<p class="note">{escape(str(n).rstrip("."))}.</p>' for n in s.get("notes", ())[:2])
     return "".join(
         [
             words,
@@ -54,7 +54,7 @@ def shape_section(run: RunFolder, figures: Mapping[str, str]) -> str:
             runs_table(run),
             figure_html(run, figures, "shape_curve", SHAPE_CAPTIONS["shape_curve"][0]),
             before_table(s),
-            notes,
+            notes_list(s),
         ]
     )
 
@@ -63,11 +63,7 @@ def _beside_tem(run: RunFolder, figures: Mapping[str, str], s: Mapping[str, Any]
     table = tem_table(s)
     if not table:
         return ""
-    return (
-        "<h3>Beside TEM</h3>"
-        + figure_html(run, figures, "shape_tem", SHAPE_CAPTIONS["shape_tem"][0])
-        + table
-    )
+    return "<h3>Beside TEM</h3>" + figure_html(run, figures, "shape_tem", SHAPE_CAPTIONS["shape_tem"][0]) + table
 
 
 def _uneven(s: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "before_table",
     "compared_table",
     "is_shape",
+    "notes_list",
     "reading_table",
     "render_shape",
     "runs_table",
@@ -90,7 +91,7 @@ def _html(run: RunFolder, figures: Mapping[str, str], occupancy: FloatArray, vox
         ("numbers-read", "What was read", reading_table(s) + body_figure["shape_cuts"]),
         ("spread", "With and without the spread of sizes", spread_table(s)),
         ("runs", "Runs", body_figure["shape_runs"] + runs_table(run)),
-        ("curve", "Curve and pair distances", body_figure["shape_curve"] + before_table(s)),
+        ("curve", "Curve and pair distances", body_figure["shape_curve"] + before_table(s) + notes_list(s)),
         ("compared", "Beside other programs", body_figure["shape_compared"] + compared_table(s)),
         ("warnings", "Warnings", warnings_html(run)),
         ("numbers", "Numbers", tables_html(run)),
@@ -197,6 +198,10 @@ def reading_table(s: Mapping[str, Any]) -> str:
     return html_table(["of the particle of mean size", "value (95 % interval)"], rows)
 
 
+_RULES = {"sphere": "\u221a(M m)", "prolate": "(M m\u00b2)^(1/3)", "oblate": "(M\u00b2 m)^(1/3)"}
+"""How the major axis M and the minor axis m of an outline become a diameter."""
+
+
 def _outline_rows(s: Mapping[str, Any]) -> list[list[str]]:
     """Diameters that lines and outlines find in the ensemble."""
     found = s.get("ensemble_diameters")
@@ -211,6 +216,7 @@ def _outline_rows(s: Mapping[str, Any]) -> list[list[str]]:
     for key, name in names:
         d = found[key]
         ratio = f"; major over minor axis {d['major_over_minor']:.2f}" if "major_over_minor" in d else ""
+        name = name if key == "line_cuts" else f"{_RULES[found['rule']]} of {name}"
         rows.append(
             [f"Ensemble, {name}: mean and standard deviation (nm)", f"{d['mean_nm']:.2f}, {d['std_nm']:.2f}{ratio}"]
         )
@@ -334,6 +340,16 @@ def before_table(s: Mapping[str, Any]) -> str:
     ]
     note = f"<p>{escape(b['guinier_note'].capitalize())}.</p>" if b["guinier_note"] else ""
     return html_table(["before any bead", "value"], rows) + note
+
+
+def notes_list(s: Mapping[str, Any]) -> str:
+    """What was chosen on the way, one line each."""
+    lines = "".join(f"<li>{escape(_sentence(str(n)))}</li>" for n in s.get("notes", ()))
+    return f"<h3>What was chosen</h3><ul>{lines}</ul>" if lines else ""
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
 def surface_viewer(occupancy: FloatArray, voxel_nm: float, cutoff: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from nanostrata.stages.read_shape import ShapeReading, mean_nsd
 
 _HISTOGRAM = 40
 _PDB_BEADS = 99_999
+_CHOICE = re.compile(
+    r"two searches|points (?:beyond|from) q|\d+ neighbouring points|looseness is punished|(?:of|none of) \d+ simple bodies"
+)
 
 
 def write_shape(outcome: ShapeOutcome, folder: Path) -> dict[str, Any]:
@@ -153,11 +157,17 @@ def shape_findings(outcome: ShapeOutcome) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def is_choice(note: str) -> bool:
+    """Whether a note says only what was chosen or found on the way: it is told on the page, and is no warning."""
+    return _CHOICE.match(note) is not None and "the runs start from" not in note
+
+
 def shape_warnings(outcome: ShapeOutcome) -> list[dict[str, str]]:
     """Return the warnings, as plain types."""
     from nanostrata.kernels._jit import numba_available
 
-    out = [{"code": "shape_note", "message": n, "stage": "shape"} for n in outcome.plan.notes]
+    worries = [n for n in outcome.plan.notes if not is_choice(n)]
+    out = [{"code": "shape_note", "message": n, "stage": "shape"} for n in worries]
     if not numba_available():
         message = "numba is not in use: the beads were moved by plain Python, about a hundred times slower; same result"
         out.append({"code": "plain_engine", "message": message, "stage": "shape"})
