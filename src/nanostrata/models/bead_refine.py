@@ -15,15 +15,16 @@ from nanostrata.models.beads import BeadSearch, anneal, misfit, prepare_search
 REACH = 1.5
 """How far from the centre of a first bead the finer sites go, in diameters of a first bead: one beyond its own volume."""
 
-_HOT = 50.0
-"""First temperature of the second search in units of one point's share of chi^2; the surface moves, the body stays."""
+HOT, COOL = 50.0, 0.5
+"""First temperature in units of one point's share of chi^2: of a second search, in which surface and form may move, and of one
+that starts from a body that explains the curve already and is to stay near it."""
 
 
-def finer_sites(model: BeadModel, bead_nm: float, reach_nm: float | None = None) -> IntArray:
-    """Sites of a finer lattice within a reach of the beads found, :data:`REACH` first beads when None, (n, 3)."""
+def finer_sites(model: BeadModel, bead_nm: float) -> IntArray:
+    """Sites of a lattice within :data:`REACH` beads, the larger of both, of the beads found, (n, 3)."""
     from scipy.spatial import cKDTree
 
-    reach = REACH * model.bead_nm if reach_nm is None else reach_nm
+    reach = REACH * max(model.bead_nm, bead_nm)
     p = model.positions_nm
     far = float(np.sqrt((p**2).sum(axis=1).max())) + reach
     sites = bead_lattice.lattice_sites(far / bead_nm)
@@ -35,6 +36,7 @@ def refine_beads(
     first: BeadModel, q_inv_nm: ArrayLike, intensity: ArrayLike, sigma: ArrayLike, rng: np.random.Generator, *,
     dmax_nm: float, rg_nm: float, i_zero: float, bead_nm: float, moves_per_site: int, weight: float,
     spread: float = 0.0, spread_shape: str = "gaussian", with_constant: bool = True, label: str = "", anisometry: str = "any",
+    hot: float = HOT,
 ) -> tuple[BeadModel, float]:  # fmt: skip
     """Anneal finer beads from a set of coarser ones, at sites near them only.
 
@@ -51,6 +53,7 @@ def refine_beads(
     bead_nm : distance of neighbouring sites of the finer lattice
     moves_per_site : flips tried per site
     weight, label : see :func:`nanostrata.models.beads.retrieve_beads`
+    hot : first temperature, :data:`HOT` or :data:`COOL`
 
     Returns
     -------
@@ -66,7 +69,7 @@ def refine_beads(
     )  # fmt: skip
     model = anneal(
         search, _same_body(search, moved), rng, moves_per_site * len(sites), label=label, weight=weight,
-        hot=_HOT / len(search.q_inv_nm),
+        hot=hot / len(search.q_inv_nm),
     )  # fmt: skip
     return model, misfit(search, model)
 

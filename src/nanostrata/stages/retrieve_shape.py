@@ -11,7 +11,7 @@ from nanostrata.domain import ScatteringCurve
 from nanostrata.domain.base import Domain, FloatArray, freeze, frozen_array
 from nanostrata.domain.shape import BeadModel, CurveFigures
 from nanostrata.errors import PhysicsError
-from nanostrata.models.bead_refine import finer_sites, refine_beads
+from nanostrata.models.bead_refine import COOL, HOT, finer_sites, refine_beads
 from nanostrata.models.beads import (
     ENOUGH,
     LOOSENESS_WEIGHTS,
@@ -20,6 +20,7 @@ from nanostrata.models.beads import (
     retrieve_beads,
     strongest_looseness,
 )
+from nanostrata.models.named_bodies import NamedBody, cut_body, fit_named_bodies, sharp_body, told_bodies
 from nanostrata.models.shape_figures import figures_of_curve
 from nanostrata.models.shape_points import choose_points
 
@@ -27,6 +28,12 @@ VERSION = "3"
 """Part of every stored result; raised when the stage changes what it means."""
 
 _SITES_PER_D3 = math.pi / 6.0 * math.sqrt(2.0)
+
+_CUT = 0.6
+"""Beads that a start is cut with, in units of those that follow: edges are drawn the better."""
+
+_FEWEST_FIRST = 1500
+"""Lattice sites of a first search at least: with half as many, a wrong length was found that the second one kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +79,12 @@ class ShapePlan(Domain):
         search does
     moves : flips tried in a run (its first search, if there are two)
     finer_moves : flips tried per site of the second search
+    bodies : simple bodies fitted to the points, the best one first
+    start : the one that runs on the data start from; None for a ball
     looseness_weight : the strongest one that explains the curve as well as weaker ones
     misfit : chi^2 per point of the run that showed it, against errors that include the lattice's
     with_constant : whether a flat background is fitted
+    anisometry : "prolate" or "oblate" where the other is not wanted
     notes : what was chosen and why, one sentence each
     """
 
@@ -92,6 +102,9 @@ class ShapePlan(Domain):
     spread_shape: str = "gaussian"
     first_bead_nm: float = 0.0
     finer_moves: int = 100
+    anisometry: str = "any"
+    bodies: tuple[NamedBody, ...] = ()
+    start: NamedBody | None = None
 
     def __post_init__(self) -> None:
         for name in ("q_inv_nm", "intensity", "sigma"):
@@ -129,6 +142,9 @@ class ShapeTask(Domain):
         return f"{self.kind}-{self.index + 1:02d}"
 
 
+_STARTED = ("data", "resampled", "naive")
+"""Kinds of runs that may start from a simple body; those on simulated round particles start from a ball."""
+
 KINDS = ("data", "resampled", "naive", "ball", "found")
 
 
@@ -139,7 +155,7 @@ def random_numbers(seed: int, kind: str, index: int, purpose: int = 0) -> np.ran
 
 def plan_shape(
     curve: ScatteringCurve, *, spread: float, effort: ShapeEffort, seed: int, bead_nm: float | None = None,
-    with_constant: bool = True, spread_shape: str = "gaussian",
+    with_constant: bool = True, spread_shape: str = "gaussian", anisometry: str = "any",
 ) -> ShapePlan:  # fmt: skip
     """Choose the points, read Rg, D_max and I(0), and choose the bead.
 
@@ -152,6 +168,7 @@ def plan_shape(
     bead_nm : diameter of a bead; None chooses pi / q_max times the effort's share
     with_constant : fit a flat background
     spread_shape : "gaussian" or "lognormal"
+    anisometry : "any", "prolate" or "oblate"
 
     Returns
     -------
@@ -175,12 +192,12 @@ def plan_shape(
     share = effort.bead_share if bead_nm is None else 1.0
     reach = 1.15 * points.figures.dmax_nm
     # a long particle leaves most of its ball empty: larger beads find where it is, finer ones are tried there only
-    bead = max(wanted, _bead_for(reach, effort.most_sites))
-    two = bead > wanted
+    two = wanted < _bead_for(reach, effort.most_sites)
+    bead = _bead_for(reach, max(_FEWEST_FIRST, effort.most_sites // 2)) if two else wanted
     plan = ShapePlan(
         q_inv_nm=points.curve.q_inv_nm, intensity=points.curve.intensity, sigma=points.curve.sigma,
         figures=points.figures, spread=spread, bead_nm=bead, moves=0, looseness_weight=LOOSENESS_WEIGHTS[0], misfit=0.0,
-        with_constant=with_constant, notes=(), spread_shape=spread_shape, finer_moves=effort.moves_per_site // 2,
+        with_constant=with_constant, notes=(), spread_shape=spread_shape, anisometry=anisometry, finer_moves=effort.moves_per_site // 2,
     )  # fmt: skip
     first = _to_beads(plan, bead, share, effort, rng)
     seeds = np.random.SeedSequence(seed, spawn_key=(102,)).spawn(2)
@@ -202,12 +219,19 @@ def plan_shape(
         notes.append(
             f"looseness is punished {LOOSENESS_WEIGHTS[0] / weight:g} times less than at most: more would cost agreement"
         )
+    volume = model.volume_nm3
+    bodies = fit_named_bodies(
+        plan.q_inv_nm, plan.intensity, plan.sigma, volume, spread=spread, spread_shape=spread_shape,
+        with_constant=with_constant, reference=plan.figures.chi2_reduced,
+    )  # fmt: skip
+    start = sharp_body(bodies)
+    notes.append(told_bodies(bodies, start))
     if reached > ENOUGH:
         notes.append(
             f"no shape of one density explains the curve within its errors (chi^2 per point {reached:.2g}, the errors of "
             "the lattice included)"
         )
-    return replace(plan, looseness_weight=weight, misfit=reached, notes=tuple(notes))
+    return replace(plan, looseness_weight=weight, misfit=reached, notes=tuple(notes), bodies=bodies, start=start)
 
 
 def _bead_for(reach_nm: float, sites: float) -> float:
@@ -252,23 +276,26 @@ def _search(plan: ShapePlan, intensity: FloatArray, spread: float) -> BeadSearch
     return prepare_search(
         plan.q_inv_nm, intensity, plan.sigma, dmax_nm=plan.figures.dmax_nm, rg_nm=plan.figures.rg_real_nm,
         i_zero=plan.figures.i_zero, bead_nm=plan.first_bead_nm or plan.bead_nm, spread=spread,
-        with_constant=plan.with_constant, spread_shape=plan.spread_shape,
+        with_constant=plan.with_constant, spread_shape=plan.spread_shape, anisometry=plan.anisometry,
     )  # fmt: skip
 
 
 def _finer(
     plan: ShapePlan, model: BeadModel, intensity: FloatArray, spread: float, rng: np.random.Generator, *,
-    weight: float, label: str = "",
+    weight: float, label: str = "", hot: float = HOT,
 ) -> tuple[BeadModel, float]:  # fmt: skip
     return refine_beads(
         model, plan.q_inv_nm, intensity, plan.sigma, rng, dmax_nm=plan.figures.dmax_nm, rg_nm=plan.figures.rg_real_nm,
         i_zero=plan.figures.i_zero, bead_nm=plan.bead_nm, moves_per_site=plan.finer_moves, weight=weight,
         spread=spread, spread_shape=plan.spread_shape, with_constant=plan.with_constant, label=label,
+        anisometry=plan.anisometry, hot=hot,
     )  # fmt: skip
 
 
 def retrieve_shape(task: ShapeTask) -> BeadModel:
     """Anneal one bead model: in the whole ball, and again with finer beads near the first ones when the plan has both.
+
+    When the plan has a simple body to start from, runs on the data anneal its beads, from a low temperature.
 
     Parameters
     ----------
@@ -284,13 +311,17 @@ def retrieve_shape(task: ShapeTask) -> BeadModel:
     """
     plan = task.plan
     rng = random_numbers(task.seed, task.kind, task.index)
-    model = retrieve_beads(
-        _search(plan, task.intensity, task.spread), rng, plan.moves, label=task.label, weight=plan.looseness_weight
-    )
-    if not plan.first_bead_nm:
-        return model
+    if plan.start is not None and task.kind in _STARTED:
+        model, hot = cut_body(plan.start, _CUT * plan.bead_nm, rng), COOL
+    else:
+        model = retrieve_beads(
+            _search(plan, task.intensity, task.spread), rng, plan.moves, label=task.label, weight=plan.looseness_weight
+        )
+        if not plan.first_bead_nm:
+            return model
+        hot = HOT
     return _finer(
-        plan, model, task.intensity, task.spread, rng, weight=plan.looseness_weight, label=task.label
+        plan, model, task.intensity, task.spread, rng, weight=plan.looseness_weight, label=task.label, hot=hot
     )[0]  # fmt: skip
 
 
