@@ -39,7 +39,7 @@ def wide_angle(run: RunFolder) -> str | None:
     below.axhline(0.0, color=INK, linewidth=0.7)
     limit = 1.15 * max(3.0, float(np.nanmax(np.abs(rest))))
     below.set_ylim(-limit, limit)
-    below.set_ylabel("(data − atoms) / σ")
+    below.set_ylabel("residual (σ)")
     below.set_xlabel("q (1/nm)")
     legend_below(figure, handles, columns=3)
     return to_svg(figure)

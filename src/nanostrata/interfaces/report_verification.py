@@ -130,15 +130,15 @@ def _table(sets: Mapping[str, Mapping[str, Any]]) -> str:
         rows.append(
             [
                 escape(_name(key)),
+                f'<span class="verdict-word {kind}">{escape(words)}</span>',
+                _chance(as_float(entry.get("p"))),
                 number_or_dash(as_float(entry.get("chi2_reduced")), 2),
                 f"{number_or_dash(chi2, 1)} / {number_or_dash(dof, 0)}",
-                _chance(as_float(entry.get("p"))),
-                f'<span class="verdict-word {kind}">{escape(words)}</span>',
                 escape(" ".join(sentences_of(entry.get("sentence"))).replace("chi2", "χ²")),
             ]
         )
-    headers = ["data set", "reduced χ²", "χ² / degrees of freedom", "p", "verdict", "in words"]
-    return html_table(headers, rows, numeric=(1, 2, 3)) if rows else ""
+    headers = ["data set", "verdict", "p", "reduced χ²", "χ² / degrees of freedom", "in words"]
+    return html_table(headers, rows, numeric=(2, 3, 4), classes={5: "prose"}) if rows else ""
 
 
 def _chance(p: float) -> str:

@@ -155,9 +155,9 @@ def _axis(found: Mapping[str, object]) -> str:
         return f"{title}<p>Not determined.</p>{why}"
     lead = (
         f"<p>{badge(str(axis.get('verdict')))} Whole patterns of round, long and flat particles, each with stacking faults and a spread "
-        f"of the lattice constant, were held against the data. Mean diameter {format_quantity(axis.get('diameter_nm'), 'nm')}, which is "
-        "the true one of the sphere of the same volume, not a Scherrer size; aspect ratio "
-        f"{format_quantity(axis.get('aspect_ratio'))}; spread of the lattice constant {_below(axis.get('strain_percent'), '%')}"
+        f"of the lattice constant, were held against the data. Those that explain it best: mean diameter "
+        f"{format_quantity(axis.get('diameter_nm'), 'nm')}, which is the true one of the sphere of the same volume, not a Scherrer size; "
+        f"{_aspect(axis.get('aspect_ratio'))}; spread of the lattice constant {_below(axis.get('strain_percent'), '%')}"
     )
     if isinstance(axis.get("fault_probability"), Mapping):
         lead += f"; {escape(str(axis.get('fault_kind')))} faults per layer {_below(axis['fault_probability'])}"
@@ -168,6 +168,12 @@ def _axis(found: Mapping[str, object]) -> str:
     ]
     table = html_table(["particles", "probability"], rows, caption="Which shape the peaks ask for", numeric=(1,))
     return f"{title}{lead}.</p>{table}{why}{_predicted(found, axis)}"
+
+
+def _aspect(ratio: object) -> str:
+    """Aspect ratio of the best particles; round ones have none, and no interval."""
+    spread = isinstance(ratio, Mapping) and as_float(ratio.get("sigma")) > 0.0
+    return f"aspect ratio {format_quantity(ratio)}" if spread else "round"
 
 
 def _predicted(found: Mapping[str, object], axis: Mapping[str, object]) -> str:
