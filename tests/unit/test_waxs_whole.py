@@ -139,21 +139,32 @@ instrument_sigma_inv_nm = {sigma}
 BLUR = 0.25
 
 
-@lru_cache(maxsize=1)
-def exact() -> np.ndarray:
-    """Photons of particles that are a little larger in lattice than stated, blurred."""
+@lru_cache(maxsize=4)
+def exact(diameter: float = 2.4, faults: tuple[float, ...] = (0.25,)) -> tuple[np.ndarray, float]:
+    """Photons of particles that are a little larger in lattice than stated, blurred, and their share of cubic layers.
+
+    As many particles with each of the fault probabilities.
+    """
     step = 0.05
     fine = np.arange(Q[0] - 1.5, Q[-1] + 1.5, step)
-    models = waxs_particles(120, diameter_nm=2.4, std_nm=0.24, fault_probability=0.25, seed=11)
+    models = [
+        m
+        for k, fault in enumerate(faults)
+        for m in waxs_particles(
+            120 // len(faults), diameter_nm=diameter, std_nm=0.1 * diameter, fault_probability=fault, seed=11 + k
+        )
+    ]
     models = [dataclasses.replace(m, positions_nm=m.positions_nm * 1.004) for m in models]
     kernel = np.exp(-0.5 * (np.arange(-30, 31) * step / BLUR) ** 2)
     y = np.interp(Q, fine, np.convolve(waxs_intensity(models, fine), kernel / kernel.sum(), mode="same"))
-    return np.asarray(20000.0 * (y / y.max() + 0.3))
+    size = [len(m.symbols) for m in models]
+    cubic = np.average([1.0 - float(m.info.get("hexagonality", 1.0)) for m in models], weights=size)
+    return np.asarray(20000.0 * (y / y.max() + 0.3)), float(cubic)
 
 
-def project(folder: Path, extra: str = "") -> Recipe:
+def project(folder: Path, extra: str = "", diameter: float = 2.4, faults: tuple[float, ...] = (0.25,)) -> Recipe:
     """A pattern of its own particles, counted."""
-    photons = np.random.default_rng(5).poisson(exact()).astype(float)
+    photons = np.random.default_rng(5).poisson(exact(diameter, faults)[0]).astype(float)
     rows = "\n".join(f"{a:.6f} {b:.6f} {math.sqrt(b):.6f}" for a, b in zip(Q, photons, strict=True))
     (folder / "waxs.dat").write_text(f"# q(nm^-1) I sigma\n{rows}\n", encoding="utf-8")
     (folder / "project.toml").write_text(PROJECT.format(sigma=BLUR, extra=extra), encoding="utf-8")
@@ -208,6 +219,36 @@ def test_pattern_of_faulted_particles_is_explained(tmp_path: Path, monkeypatch: 
     again = fit_whole(recipe, inputs, solid, None, peaks, 1, "quick")
     assert not isinstance(again, str)
     np.testing.assert_array_equal(again.draws, found.draws)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("faults", "right"), [((0.0, 1.0), "mixture"), ((0.5,), "faults")])
+def test_mixtures_and_faults_are_not_taken_for_each_other(
+    tmp_path: Path, faults: tuple[float, ...], right: str
+) -> None:
+    """Wurtzite and zinc blende side by side, or stacked at random: half of the layers are cubic in both."""
+    from nanostrata.pipeline import gather, waxs_run
+
+    recipe = project(tmp_path, "whole_pattern = true", 3.4, faults)
+    solid = gather.materials(recipe)
+    assert solid is not None
+    inputs = gather.read_inputs(recipe, solid)
+    peaks = waxs_run.fit_waxs(recipe, inputs, solid, None, 1)
+    found = fit_whole(recipe, inputs, solid, None, peaks, 1, "quick")
+    assert not isinstance(found, str)
+    print(
+        right,
+        found.models,
+        found.stacking_sentence,
+        found.cubic_share.mean(),
+        found.cubic_share.std(),
+        found.chi2_reduced,
+    )
+    assert found.stacking_verdict in (right, "not determined")
+    true = exact(3.4, faults)[1]
+    assert true == pytest.approx(0.5, abs=0.05)
+    assert abs(found.cubic_share.mean() - true) < 3.0 * found.cubic_share.std()
+    assert found.cubic_share.std() < 0.1
 
 
 def test_large_particles_are_refused_in_words(tmp_path: Path) -> None:

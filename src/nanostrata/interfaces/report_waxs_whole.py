@@ -15,11 +15,16 @@ _TITLE = "<h3>The whole pattern from particles of atoms</h3>"
 
 
 def whole_html(run: RunFolder, figures: Mapping[str, str]) -> str:
-    """Words, table and figures; empty when the whole pattern was not fitted."""
+    """Words, table and figures; one sentence when the whole pattern was not fitted, nothing without wide angles."""
     waxs = run.get("waxs")
     found = waxs.get("whole_pattern") if isinstance(waxs, Mapping) else None
-    if not isinstance(found, Mapping):
+    if not isinstance(waxs, Mapping):
         return ""
+    if not isinstance(found, Mapping):
+        return (
+            "<p>Left out here: the whole pattern from particles of atoms, which have the gradient in them (preset full, or "
+            "<code>waxs.whole_pattern = true</code>).</p>"
+        )
     if "not_computed" in found:
         return f"{_TITLE}<p>Not computed: {escape(str(found['not_computed']))}.</p>"
     chi2 = as_float(found.get("chi2_reduced"))

@@ -205,10 +205,15 @@ def _chi2(found: PowderFit, sigma: FloatArray, y: FloatArray) -> float:
 
 
 def _stacking(models: list[tuple[str, float]], structure: str, chi2_reduced: float) -> tuple[str, str, str]:
-    """What the pattern says about the order of layers: verdict, sentence, explanation that stands."""
+    """What the pattern says about the order of layers: verdict, sentence, explanation that stands.
+
+    ``chi2_reduced`` is that of the first of the models.
+    """
     if len(models) == 1:
         return "none", f"{structure} has no close-packed layers that could be stacked in another order", models[0][0]
-    chi2 = {name: c / max(1.0, chi2_reduced) for name, c in models}
+    # errors that the best explanation finds too small count as larger
+    best_reduced = chi2_reduced * min(c for _, c in models) / models[0][1]
+    chi2 = {name: c / max(1.0, best_reduced) for name, c in models}
     faults, mixture, none = (chi2[n] for n in ("growth faults", "two kinds of particles", "no faults"))
     best = "growth faults" if faults <= mixture else "two kinds of particles"
     other = (
