@@ -118,3 +118,20 @@ def test_unknown_and_round_bodies_are_refused():
         body_intensity("egg", X)
     with pytest.raises(PhysicsError, match="with edges"):
         cut_body(NamedBody(name="ball", aspect=1.0, volume_nm3=1.0, chi2=1.0), 0.2, np.random.default_rng(0))
+
+
+def test_the_verdict_says_that_agreement_comes_from_the_start():
+    from nanostrata.stages.read_shape import read_shape
+
+    cube = NamedBody(name="cube", aspect=1.0, volume_nm3=33.0, chi2=1.0)
+    models = [cut_body(cube, 0.5, np.random.default_rng(k)) for k in range(3)]
+
+    def verdict(start):
+        return read_shape(
+            models, resampled=[], naive=[], balls=[], found=[], found_aspect=None, found_diameter_nm=None, spread=0.0,
+            rng=np.random.default_rng(0), start=start,
+        ).verdict  # fmt: skip
+
+    assert "started from a cube" in verdict("cube")
+    assert "does not show that no other shape" in verdict("cube")
+    assert "started" not in verdict("")

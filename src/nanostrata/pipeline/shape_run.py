@@ -229,6 +229,7 @@ def find_shape(
         models, resampled=of("resampled"), naive=of("naive"), balls=of("ball"), found=of("found"),
         found_aspect=aspect if checks else None, found_diameter_nm=diameter if checks else None, spread=request.spread,
         rng=np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(101,))),
+        start="" if plan.start is None else plan.start.name,
     )  # fmt: skip
     return ShapeOutcome(
         curve=curve, request=request, plan=plan, naive_plan=naive_plan, models=tuple(models), naive=tuple(of("naive")),

@@ -66,7 +66,7 @@ def read_shape(
     models: Sequence[BeadModel], *, resampled: Sequence[BeadModel], naive: Sequence[BeadModel],
     balls: Sequence[BeadModel], found: Sequence[BeadModel], found_aspect: float | None,
     found_diameter_nm: float | None, spread: float, rng: np.random.Generator,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None, start: str = "",
 ) -> ShapeReading:  # fmt: skip
     """Average runs and read the shape from them.
 
@@ -80,6 +80,7 @@ def read_shape(
     spread : relative standard deviation of the sizes
     rng : for the line cuts
     progress : told (pairs overlaid, pairs in all)
+    start : simple body that the runs started from; "" for a ball
 
     Returns
     -------
@@ -119,7 +120,7 @@ def read_shape(
         balls=len(balls), ball_elongation=max((elongation(_numbers(m)[0]) for m in balls), default=0.0),
         found_in=found_aspect if found_out is not None else None, found_out=found_out, real="", verdict="",
     )  # fmt: skip
-    return replace(out, real=_how_real(out, spread), verdict=_ambiguity(out))
+    return replace(out, real=_how_real(out, spread), verdict=_ambiguity(out, start))
 
 
 def _numbers(model: BeadModel) -> tuple[float, ...]:
@@ -200,7 +201,7 @@ def _how_real(r: ShapeReading, spread: float) -> str:
     return text + f": an elongation of {100 * aware:.0f} % is real."
 
 
-def _ambiguity(r: ShapeReading) -> str:
+def _ambiguity(r: ShapeReading, start: str) -> str:
     """One sentence on whether the runs found one shape."""
     nsd = mean_nsd(r.average)
     count = len(set(r.average.cluster.tolist()))
@@ -209,6 +210,11 @@ def _ambiguity(r: ShapeReading) -> str:
         return (
             f"The runs fall into {count} families ({', '.join(map(str, shares))} runs) that explain the curve alike: the "
             "shape is not unique, and the average mixes them."
+        )
+    if start:
+        return (
+            f"All runs started from a {start}, the simplest body that explains the curve, and stayed near it (mean NSD "
+            f"{nsd:.2f}): that they agree does not show that no other shape explains it."
         )
     sides = np.sign(np.log([x["aspect_ratio"] for x in r.runs if x["kept"]]))
     if abs(sides.sum()) < len(sides) and elongation(r.aspect_ratio["value"]) > 0.05:

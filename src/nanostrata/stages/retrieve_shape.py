@@ -24,7 +24,7 @@ from nanostrata.models.named_bodies import NamedBody, cut_body, fit_named_bodies
 from nanostrata.models.shape_figures import figures_of_curve
 from nanostrata.models.shape_points import choose_points
 
-VERSION = "3"
+VERSION = "4"
 """Part of every stored result; raised when the stage changes what it means."""
 
 _SITES_PER_D3 = math.pi / 6.0 * math.sqrt(2.0)
