@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -64,3 +65,26 @@ def test_gradient_is_taken_out_of_the_curve_before_the_shape_is_looked_for(tmp_p
     assert any("uneven density" in note for note in shape["notes"])
     diameter = shape["diameter_nm"]["value"]
     assert diameter == pytest.approx(4.1, rel=0.06)  # of the truth
+
+
+def test_a_shape_of_even_density_under_graded_atoms_is_warned_of(tmp_path: Path) -> None:
+    import numpy as np
+
+    from nanostrata.models.ensemble import build_ensemble, plan_sizes
+    from nanostrata.pipeline.gather import materials
+    from nanostrata.pipeline.summary_atoms import map_warnings
+
+    recipe = load_recipe(project(tmp_path, '\n[atoms]\nbody = "map"\n'))
+    solid = materials(recipe)
+    assert solid is not None
+    spheroids = build_ensemble(
+        solid, plan_sizes(2.0, 0.0, 1, q_max_inv_nm=2.0), mean_nm=2.0, std_nm=0.0, aspect_ratio=np.ones(1),
+        shell_fraction=np.ones((1, 1)), shells=1, seed=np.random.SeedSequence(1),
+    )  # fmt: skip
+    cut = replace(spheroids, body="map")
+    assert [w["code"] for w in map_warnings(recipe, cut, solid)] == ["map_of_even_density"]
+    assert map_warnings(recipe, spheroids, solid) == []
+    assert map_warnings(recipe, cut, None) == []
+    (tmp_path / "other").mkdir()
+    even = load_recipe(project(tmp_path / "other", '\n[atoms]\nbody = "map"\n[shape]\ndensity = "profile"\n'))
+    assert map_warnings(even, cut, solid) == []

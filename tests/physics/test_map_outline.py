@@ -222,3 +222,26 @@ def test_form_of_bodies_of_one_outline_cancels() -> None:
     low = np.outer(diameters, q) > 1.1 * diameters[1] * q[0]
     assert np.abs(factor * shells / atoms - 1.0)[covered & low].max() < 2e-3
     assert form_of_the_others(q, diameters[:1], np.ones(1), atoms[:1], shells[:1]) == pytest.approx(1.0)
+
+
+def test_even_cubes_scatter_in_a_medium_as_in_vacuum_but_for_a_factor() -> None:
+    """One composition everywhere: the medium takes the same share away wherever the cut goes."""
+    n, diameter = 4, 4.0
+    plan = SizePlan(diameter_nm=np.full(n, diameter), weights=np.full(n, 1 / n), error=0.0)
+    ensemble = build_ensemble(
+        solid(), plan, mean_nm=diameter, std_nm=0.0, aspect_ratio=np.ones(n), shell_fraction=np.ones((n, 5)), axis="001",
+        structure="zincblende", crystal=CrystalPlan(facets={"{100}": 1.0}), seed=np.random.SeedSequence(4),
+    )  # fmt: skip
+    assert ensemble.body == "facets"
+    q = np.linspace(0.3, 2.6, 24)
+    vacuum = particle_intensities(ensemble.particles, CHANTLER, [16.0], q, 0.0, medium_model=None)[:, 0].mean(axis=0)
+    curve = ScatteringCurve(
+        q_inv_nm=q, intensity=np.ones_like(q), sigma=np.ones_like(q), energy_kev=16.0, label="curve"
+    )
+
+    def off(e: AtomEnsemble) -> float:
+        found = predict(e, solid(), CHANTLER, [curve]).mean / vacuum
+        return float(np.abs(found / found[:4].mean() - 1.0).max())
+
+    assert off(ensemble) < 0.03
+    assert off(replace(ensemble, body="spheroid")) > 3.0 * off(ensemble)

@@ -17,7 +17,7 @@ from nanostrata.pipeline.run import Reconstruction
 from nanostrata.pipeline.separation_run import separation_summary
 from nanostrata.pipeline.shape_stage import summary_of as shape_summary
 from nanostrata.pipeline.shape_stage import warnings_of as shape_warnings
-from nanostrata.pipeline.summary_atoms import atoms_part, refinement_part, verification_part
+from nanostrata.pipeline.summary_atoms import atoms_part, map_warnings, refinement_part, verification_part
 from nanostrata.pipeline.summary_crystal import crystal_part, crystal_warnings
 from nanostrata.pipeline.summary_diffusion import diffusion_summary
 from nanostrata.pipeline.summary_energies import energies_summary
@@ -80,7 +80,7 @@ def summarise(r: Reconstruction) -> dict[str, Any]:
         warnings += waxs_warnings(r.waxs)
     if r.ensemble is not None:
         out["atoms"] = atoms_part(r.ensemble, r.solid) | crystal_part(r.ensemble, r.recipe, r.solid)
-        warnings += crystal_warnings(r.ensemble)
+        warnings += crystal_warnings(r.ensemble) + map_warnings(r.recipe, r.ensemble, r.solid)
     if r.verification is not None:
         out["verification"] = verification_part(r.verification)
         if r.refinement is not None:

@@ -12,6 +12,7 @@ from nanostrata.domain.ensemble import AtomEnsemble
 from nanostrata.domain.verification import THRESHOLD_P, Verification
 from nanostrata.domain.weight_refinement import WeightRefinement
 from nanostrata.models.density import SolidSolution
+from nanostrata.pipeline.recipe import Recipe
 
 
 def atoms_part(ensemble: AtomEnsemble, solid: SolidSolution | None) -> dict[str, Any]:
@@ -123,6 +124,21 @@ def verification_part(v: Verification) -> dict[str, Any]:
             "per_curve": [{"label": c.label, "energy_kev": c.energy_kev, "chi2_reduced": c.chi2_reduced} for c in d.curves],
         }  # fmt: skip
     return out
+
+
+def map_warnings(recipe: Recipe, ensemble: AtomEnsemble, solid: SolidSolution | None) -> list[dict[str, str]]:
+    """Return a warning where atoms of a graded particle are cut to the shape of an even one."""
+    from_profile = recipe.shape is not None and recipe.shape.density == "profile"
+    if ensemble.body != "map" or from_profile or solid is None or solid.shell is None:
+        return []
+    return [
+        {
+            "code": "map_of_even_density",
+            "message": "the atoms are cut to a shape that was looked for as if the particles were even; they are not, and the shape carries "
+            'the difference. Write density = "profile" under [shape]',
+            "stage": "atoms",
+        }
+    ]
 
 
 def refinement_part(r: WeightRefinement) -> dict[str, Any]:
