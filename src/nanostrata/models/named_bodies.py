@@ -188,9 +188,16 @@ def fit_named_bodies(
     q, y, s = q[use], np.asarray(intensity)[use], np.asarray(sigma)[use]
     most = 1.25 * float(q[-1]) * volume_nm3 ** (1.0 / 3.0) * float(lam[-1])
 
+    # averaged over the sizes once for every body and aspect ratio: each trial of the size is then one interpolation
+    x_mean = np.arange(0.0, most / float(lam[-1]) + _X_STEP, _X_STEP)
+
+    @lru_cache(maxsize=256)
+    def averaged(name: str, aspect: float) -> FloatArray:
+        x, p = _table(name, aspect, most + float(lam[-1]))
+        return np.asarray(np.interp(np.outer(x_mean, lam), x, p) @ weight)
+
     def misfit(name: str, aspect: float, side: float) -> float:
-        x, p = _table(name, aspect, most)
-        model = np.interp(np.outer(q * side, lam), x, p) @ weight
+        model = np.interp(q * side, x_mean, averaged(name, aspect))
         columns = [model / s] + ([1.0 / s] if with_constant else [])
         a = np.stack(columns, axis=1)
         return float(((a @ np.linalg.lstsq(a, y / s, rcond=None)[0] - y / s) ** 2).mean())
