@@ -107,8 +107,10 @@ def test_two_workers_write_the_same(curve_file, finished, tmp_path):
 
 def test_all_wrong_wishes_are_told_at_once(curve_file, tmp_path):
     with pytest.raises(RecipeError) as refused:
-        shape_run.shape_file(curve_file, spread=12.0, runs=1, bead_nm=-1.0, spread_shape="flat", out=tmp_path / "x")
-    assert len(refused.value.problems) == 4
+        shape_run.shape_file(
+            curve_file, spread=12.0, runs=1, bead_nm=-1.0, spread_shape="flat", anisometry="flat", out=tmp_path / "x"
+        )
+    assert len(refused.value.problems) == 5
     assert "0.12 for 12 %" in refused.value.problems[0]
 
 

@@ -263,6 +263,9 @@ def shape(
     spread_shape: Annotated[
         str, typer.Option(metavar="KIND", help="distribution of the sizes: gaussian or lognormal")
     ] = "gaussian",
+    anisometry: Annotated[
+        str, typer.Option(metavar="SIDE", help="prolate or oblate: the other is not looked for; default any")
+    ] = "any",
     runs: Annotated[int, typer.Option(help="runs on the data, in all; those done before are taken")] = 20,
     out: Annotated[Path | None, typer.Option(help="run folder; default CURVE with .shape")] = None,
     preset: Annotated[Preset, typer.Option(help="time against certainty")] = Preset.standard,
@@ -292,7 +295,7 @@ def shape(
     shape_curve(
         curve, as_json=as_json, q_unit=q_unit, spread=spread, spread_error=spread_error, runs=runs, out=out,
         preset=preset.value, bead_nm=bead, with_constant=not no_constant, relative_sigma=relative_sigma, seed=seed,
-        q_min=q_min, q_max=q_max, workers=workers, fresh=fresh, spread_shape=spread_shape, compare=tuple(compare or ()),
+        q_min=q_min, q_max=q_max, workers=workers, fresh=fresh, spread_shape=spread_shape, anisometry=anisometry, compare=tuple(compare or ()),
         compare_unit=compare_unit,
     )  # fmt: skip
 

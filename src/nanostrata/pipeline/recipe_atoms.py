@@ -62,6 +62,7 @@ class Shape(Table):
         default=None, ge=0, le=1000, description="a whole number from 2 to 1000; 0 leaves the stage out"
     )
 
+    anisometry: Literal["any", "prolate", "oblate"] = Field(default="any", description='"any", "prolate" or "oblate"')
     density: Literal["even", "profile"] = Field(
         default="even", description='"even", or "profile": the fitted gradient is taken out of the curve first'
     )

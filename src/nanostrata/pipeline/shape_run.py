@@ -15,6 +15,7 @@ from nanostrata.domain.shape import BeadModel, EnsembleDiameters, ShapeCompariso
 from nanostrata.errors import RecipeError
 from nanostrata.kernels.bead_field import SPREAD_SHAPES
 from nanostrata.models import shape_reading as reading
+from nanostrata.models.beads import ANISOMETRIES
 from nanostrata.models.shape_check import like_measured, spheroid_intensity
 from nanostrata.models.shape_outline import ensemble_diameters
 from nanostrata.pipeline.pool import Pool, make_pool
@@ -51,6 +52,7 @@ class ShapeRequest(Domain):
     bead_nm : diameter of a bead; None chooses it
     with_constant : fit a flat background
     spread_shape : distribution of the sizes, "gaussian" or "lognormal"
+    anisometry : "prolate" or "oblate" where the other is not wanted, else "any"
     naive : make runs without the spread, too
     outline_rule : "sphere", "prolate" or "oblate": how the axes of an outline become a diameter, as in TEM readings
     """
@@ -63,6 +65,7 @@ class ShapeRequest(Domain):
     bead_nm: float | None = None
     with_constant: bool = True
     spread_shape: str = "gaussian"
+    anisometry: str = "any"
     naive: bool = True
     outline_rule: Literal["sphere", "prolate", "oblate"] = "sphere"
 
@@ -99,7 +102,7 @@ def shape_file(
     out: Path | None = None, preset: str = "standard", seed: int = 1, workers: int = 1, fresh: bool = False,
     bead_nm: float | None = None, with_constant: bool = True, relative_sigma: float | None = None,
     q_min: float | None = None, q_max: float | None = None, progress: Callable[[str], None] | None = None,
-    spread_shape: str = "gaussian", compare: Sequence[Path] = (), compare_unit: str | None = None,
+    spread_shape: str = "gaussian", anisometry: str = "any", compare: Sequence[Path] = (), compare_unit: str | None = None,
 ) -> tuple[Path, dict[str, Any]]:  # fmt: skip
     """Ab initio shape of the particles behind one curve.
 
@@ -117,6 +120,7 @@ def shape_file(
     q_min, q_max : range to use, 1/nm; None: as the data allow
     progress : told one line at a time
     spread_shape : distribution of the sizes, "gaussian" or "lognormal"
+    anisometry : see :class:`ShapeRequest`
     compare : GNOM files and bead models of other programs to set beside the answer
     compare_unit : "angstrom" or "nm", unit of length of those files; None: that in which the particle is as large
 
@@ -135,7 +139,7 @@ def shape_file(
     from nanostrata.pipeline.shape_compare import check_units, compare_shape, read_compared
     from nanostrata.pipeline.shape_write import write_shape
 
-    _check_request(spread, spread_error, runs, preset, workers, bead_nm, spread_shape)
+    _check_request(spread, spread_error, runs, preset, workers, bead_nm, spread_shape, anisometry)
     tell = progress or (lambda _: None)
     window = None if q_min is None and q_max is None else (q_min or 0.0, q_max if q_max is not None else 1e6)
     curve = read_curve(path, q_unit=q_unit, relative_sigma=relative_sigma, q_range_inv_nm=window)
@@ -145,7 +149,7 @@ def shape_file(
         raise RecipeError(f"--out {folder}: is a file; give a folder, which is made when it is missing")
     request = ShapeRequest(
         spread=spread, spread_error=spread_error, runs=runs, preset=preset, seed=seed, bead_nm=bead_nm,
-        with_constant=with_constant, spread_shape=spread_shape,
+        with_constant=with_constant, spread_shape=spread_shape, anisometry=anisometry,
     )  # fmt: skip
     with make_pool(workers) as pool:
         outcome = find_shape(
@@ -166,6 +170,7 @@ def _check_request(
     workers: int,
     bead_nm: float | None,
     spread_shape: str,
+    anisometry: str,
 ) -> None:
     problems = []
     if not 0.0 <= spread <= 0.35:
@@ -180,6 +185,8 @@ def _check_request(
         problems.append(f"--preset: expected {', '.join(EFFORTS)}, got {preset!r}")
     if spread_shape not in SPREAD_SHAPES:
         problems.append(f"--spread-shape: expected {' or '.join(SPREAD_SHAPES)}, got {spread_shape!r}")
+    if anisometry not in ANISOMETRIES:
+        problems.append(f"--anisometry: expected {', '.join(ANISOMETRIES)}, got {anisometry!r}")
     if workers < 1:
         problems.append(f"--workers {workers}: at least 1 is expected")
     if bead_nm is not None and not 0.05 <= bead_nm <= 100.0:
@@ -287,6 +294,7 @@ class _Runner:
         self.settings = {
             "curve": digest, "preset": request.preset, "seed": request.seed, "bead": request.bead_nm,
             "constant": request.with_constant, "spread shape": request.spread_shape,
+            "anisometry": request.anisometry,
         }  # fmt: skip
 
     def plan(self, curve: ScatteringCurve, spread: float) -> ShapePlan:
@@ -302,6 +310,7 @@ class _Runner:
                 bead_nm=r.bead_nm,
                 with_constant=r.with_constant,
                 spread_shape=r.spread_shape,
+                anisometry=r.anisometry,
             )
 
         return Store(self.folder, fresh=self.fresh).step(

@@ -96,7 +96,7 @@ def run_shape(
     )
     request = ShapeRequest(
         spread=min(spread, 0.35), spread_error=min(float(relative.std() / relative.mean()), 0.5), runs=max(2, runs), preset=preset,
-        seed=seed, spread_shape=kind, naive=preset != "quick",
+        seed=seed, spread_shape=kind, anisometry="any" if recipe.shape is None else recipe.shape.anisometry, naive=preset != "quick",
         outline_rule=recipe.particle.shape,
     )  # fmt: skip
     bias = apparent_radii(inputs, solid, factors, fit)

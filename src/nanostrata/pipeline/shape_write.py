@@ -75,6 +75,7 @@ def shape_part(outcome: ShapeOutcome) -> dict[str, Any]:
     return {
         "spread": outcome.request.spread,
         "spread_shape": outcome.request.spread_shape,
+        "anisometry": outcome.request.anisometry,
         "spread_relative_error": outcome.request.spread_error if outcome.request.spread > 0 else None,
         "rg_nm": r.rg_nm,
         "dmax_nm": gaussian_quantity(figures.dmax_nm, figures.dmax_sigma_nm),
