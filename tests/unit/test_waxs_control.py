@@ -12,7 +12,7 @@ from tests.waxs_particles import solid_of
 
 from nanostrata.domain import ShellProfile
 from nanostrata.domain.waxs import AxisCandidate, LongAxis
-from nanostrata.pipeline.waxs_control import control_pattern, held_back
+from nanostrata.pipeline.waxs_control import control_pattern, held_back, own_name
 from nanostrata.tables.factors import load_factors
 
 
@@ -34,18 +34,37 @@ def axis(name: str = "none", verdict: str = "strong", faults: float = 0.0) -> Lo
         (axis(), False, ""),
         (axis(faults=0.009), False, ""),
         (axis(faults=0.03), True, "read as round, with deformation faults of 3 % per layer"),
-        (axis("[001]"), True, r"read as long along \[001\]"),
+        (
+            axis("[001]"),
+            True,
+            r"round particles of the fitted profile without faults would be read as long along \[001\]",
+        ),
         (None, False, ""),
     ],
 )
 def test_grade_falls_where_round_particles_are_misread(control: LongAxis | None, held: bool, says: str) -> None:
     import re
 
-    found = held_back(axis(), lambda: control)
+    found = held_back(axis(), "none", 1.03, lambda: control)
     assert found.verdict == ("weak" if held else "strong")
     assert found.reasons[0] == "first"
     assert len(found.reasons) == (2 if held else 1)
     assert re.search(says, found.reasons[-1])
+
+
+def test_elongated_particles_that_are_called_round_are_misread() -> None:
+    found = held_back(axis(), "[110]", 1.16, axis)
+    assert found.verdict == "weak"
+    assert "particles of aspect ratio 1.16, long along [110], of the fitted profile without faults" in found.reasons[-1]
+    assert held_back(axis("[110]"), "[110]", 1.16, lambda: axis("[110]")).verdict == "strong"
+
+
+@pytest.mark.parametrize(
+    ("aspect", "name"), [(1.05, "none"), (0.95, "none"), (1.16, "[110]"), (0.8, "flat along [110]")]
+)
+def test_names_of_the_profiles_own_particles(aspect: float, name: str) -> None:
+    particle: Any = SimpleNamespace(aspect_ratio=np.full(3, aspect))
+    assert own_name(particle, "110") == name
 
 
 def test_what_is_weak_already_is_not_looked_at_again() -> None:
@@ -53,14 +72,14 @@ def test_what_is_weak_already_is_not_looked_at_again() -> None:
         raise AssertionError
 
     weak = axis(verdict="weak")
-    assert held_back(weak, never) is weak
+    assert held_back(weak, "none", 1.0, never) is weak
 
 
 def graded(x: tuple[float, ...], diameter: float = 2.6) -> Any:
     edges = 0.5 * diameter * np.arange(1, len(x) + 1) / len(x)
     return SimpleNamespace(
         profile=ShellProfile(edges_nm=edges, shell_fraction=np.array(x)), diameter_mean_nm=np.full(3, diameter),
-        diameter_std_nm=np.full(3, 0.1 * diameter),
+        diameter_std_nm=np.full(3, 0.1 * diameter), aspect_ratio=np.ones(3),
     )  # fmt: skip
 
 
@@ -76,7 +95,9 @@ def test_control_has_the_profile_the_instrument_and_the_errors() -> None:
 
     def pattern(x: tuple[float, ...], width: float = 0.0) -> Any:
         use: Any = SimpleNamespace(**{**vars(fit), "instrument_fwhm_inv_nm": np.full(2, width)})
-        return control_pattern(use, solid, graded(x), "wurtzite", factors, 16.0, np.random.SeedSequence(stream.entropy))
+        return control_pattern(
+            use, solid, graded(x), "wurtzite", "001", factors, 16.0, np.random.SeedSequence(stream.entropy)
+        )
 
     shell, core, both = pattern((1.0, 1.0)), pattern((0.0, 0.0)), pattern((0.0, 1.0))
 
@@ -96,5 +117,7 @@ def test_control_has_the_profile_the_instrument_and_the_errors() -> None:
     blurred = pattern((1.0, 1.0), 2.0)
     assert np.ptp(blurred.intensity) < 0.95 * np.ptp(shell.intensity)
     large = replace(graded((0.0, 1.0)).profile, edges_nm=np.array([2.5, 5.0]))
-    too: Any = SimpleNamespace(profile=large, diameter_mean_nm=np.full(3, 10.0), diameter_std_nm=np.full(3, 1.0))
-    assert control_pattern(fit, solid, too, "wurtzite", factors, 16.0, stream) is None
+    too: Any = SimpleNamespace(
+        profile=large, diameter_mean_nm=np.full(3, 10.0), diameter_std_nm=np.full(3, 1.0), aspect_ratio=np.ones(3)
+    )
+    assert control_pattern(fit, solid, too, "wurtzite", "001", factors, 16.0, stream) is None

@@ -49,7 +49,7 @@ def fit_waxs(
     seed : of the draws
     """
     from nanostrata.models.waxs_lines import lattice_form, reflections, sites_of
-    from nanostrata.pipeline.waxs_control import control_pattern, held_back
+    from nanostrata.pipeline.waxs_control import control_pattern, held_back, own_name
     from nanostrata.pipeline.waxs_standard import measured_width
     from nanostrata.pipeline.waxs_vegard import read_vegard
     from nanostrata.stages.fit_peaks import FWHM_PER_SIGMA, MeasuredBackground, PeakSettings, fit_peaks
@@ -114,10 +114,10 @@ def fit_waxs(
         read.curve, fit, lines, form, known, backgrounds=[b.values for b in backgrounds], envelope=envelope
     )
     if fit.vegard is not None and particle is not None:
-        graded = particle
+        graded, named, own_shape = particle, axis.axis, own_name(particle, recipe.particle.axis)
 
         def control() -> LongAxis | None:
-            curve = control_pattern(fit, solid, graded, structure, factors, energy, of_control)
+            curve = control_pattern(fit, solid, graded, structure, recipe.particle.axis, factors, energy, of_control)
             if curve is None:
                 return None
             own = _lean(curve, sites, factors, energy) ** part if instrument is not None else envelope
@@ -125,10 +125,12 @@ def fit_waxs(
                 curve, lines, form, replace(settings, halos=()), instrument=instrument, envelope=own,
                 rng=np.random.default_rng(of_control),
             )  # fmt: skip
-            return judge_axis(curve, bare, lines, form, replace(known, halos=()), envelope=own)
+            return judge_axis(
+                curve, bare, lines, form, replace(known, halos=()), envelope=own, among=(named, own_shape)
+            )
 
-        progress("judging graded particles that are round, for comparison")
-        axis = held_back(axis, control)
+        progress("judging the profile's own particles, for comparison")
+        axis = held_back(axis, own_shape, float(particle.aspect_ratio.mean()), control)
     return replace(fit, long_axis=axis)
 
 

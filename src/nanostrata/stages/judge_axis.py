@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,7 @@ def judge_axis(
     backgrounds: Sequence[FloatArray] = (),
     envelope: FloatArray | None = None,
     spread_map: Callable[..., object] = map,
+    among: Collection[str] = (),
 ) -> LongAxis:
     """Fit the whole pattern with round, prolate and oblate particles along every candidate axis, and grade the answer.
 
@@ -78,6 +79,7 @@ def judge_axis(
     settings : what else is known
     backgrounds, envelope : as for the fit of the peaks
     spread_map : like map, for the independent candidates
+    among : names such as "[110]" or "flat along [001]"; given, only these and round particles are candidates
 
     Returns
     -------
@@ -97,7 +99,7 @@ def judge_axis(
     )  # fmt: skip
     narrow = np.median(peaks.fwhm_inv_nm[:, np.array(peaks.own_width)])
     diameter = 2.0 * np.pi * gaussian_k(round(settings.spread, 3)) / max(float(narrow), 0.02 * width)
-    trials = trials_of(form, settings.structure)
+    trials = [t for t in trials_of(form, settings.structure) if not among or t.sense == "round" or _called(t) in among]
     fits: list[TrialFit] = list(
         spread_map(lambda t: fit_trial(target, t, settings.spread, diameter, start), trials)  # type: ignore[call-overload]
     )
@@ -175,4 +177,9 @@ def _name(trial: Trial, fit: TrialFit) -> str:
     """What the candidate says about the direction."""
     if trial.sense == "round" or abs(np.log(fit.shape.aspect_ratio)) < np.log1p(ROUND):
         return "none"
+    return _called(trial)
+
+
+def _called(trial: Trial) -> str:
+    """Name of a direction."""
     return f"[{trial.axis}]" if trial.sense == "prolate" else f"flat along [{trial.axis}]"
