@@ -52,7 +52,7 @@ def test_finished_runs_are_kept_and_the_end_is_the_same(
     out = tmp_path / "run"
     process = subprocess.Popen(
         command(curve_file, out, runs=8, workers=2), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=_hear_ctrl_c,
     )  # fmt: skip
     limit = time.monotonic() + 120
     while len(stored(out)) < 2 and process.poll() is None and time.monotonic() < limit:
@@ -109,3 +109,8 @@ def test_a_second_call_with_more_runs_keeps_the_first_ones(curve_file: Path, tmp
     # one line of progress for every run
     assert sum("runs:" in line and "done" in line for line in said.stderr.splitlines()) >= 2
     assert json.loads((out / "summary.json").read_text("utf-8"))["shape"]["runs"]["done"] == 5
+
+
+def _hear_ctrl_c() -> None:
+    """Take the signal in the child even where the tests were started with it ignored, as jobs in the background are."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
