@@ -12,6 +12,7 @@ import numpy as np
 from nanostrata.domain.base import FloatArray
 from nanostrata.domain.waxs import WaxsFit
 from nanostrata.domain.whole_pattern import WholePattern
+from nanostrata.errors import ConvergenceError
 from nanostrata.models.density import SolidSolution
 from nanostrata.models.powder import PowderLibrary, build_library, mean_atom, powder_basis
 
@@ -113,20 +114,25 @@ def fit_whole(
             columns=under, instrument_sigma_inv_nm=instrument, groups_differ_by="chance" if particle is None else "draws",
         )  # fmt: skip
 
-    found = fit(library)
-    models = [("growth faults", _chi2(found, read.curve.sigma, read.curve.intensity))]
-    if layered:
-        ends = replace(
-            library, fault_probability=library.fault_probability[[0, -1]], pairs=library.pairs[:, [0, -1]],
-            counts=library.counts[:, [0, -1]],
-        )  # fmt: skip
-        mixture = fit(ends)
-        models += [
-            ("two kinds of particles", _chi2(mixture, read.curve.sigma, read.curve.intensity)),
-            ("no faults", _chi2(fit(library, fault_probability=0.0), read.curve.sigma, read.curve.intensity)),
-        ]
+    ends = replace(
+        library, fault_probability=library.fault_probability[[0, -1]], pairs=library.pairs[:, [0, -1]],
+        counts=library.counts[:, [0, -1]],
+    )  # fmt: skip
+    try:
+        found = fit(library)
+        # parent and other stacking alone: shares of two kinds of particles
+        mixture = fit(ends) if layered else found
+        plain = fit(library, fault_probability=0.0) if layered else found
+    except ConvergenceError as error:
+        return str(error)
+    tried = {"growth faults": found, "two kinds of particles": mixture, "no faults": plain}
+    models = [
+        (name, _chi2(f, read.curve.sigma, read.curve.intensity))
+        for name, f in tried.items()
+        if layered or name == "no faults"
+    ]
     verdict, sentence, chosen = _stacking(models, structure, found.chi2_reduced)
-    shown = mixture if layered and chosen == "two kinds of particles" else found
+    shown = mixture if chosen == "two kinds of particles" else found
     return _result(
         shown, ends if shown is not found else library, factors, energy, inputs, particle, solid, structure, cell, constants, x, aspect,
         copies, tuple(models), verdict, sentence, layered, instrument, rng,
@@ -284,6 +290,8 @@ def _result(
     )
     if particle is None:
         notes = (*notes, "without a composition profile the particles are homogeneous")
+    if instrument is None:
+        notes = (*notes, "the instrument's width is not known: the diameter is a lower bound")
     return WholePattern(
         structure=structure, names=found.names, draws=draws, at_limit=found.at_limit, library_sigma=found.library_sigma,
         lattice_names=form.names, lattice_nm=lattice, vegard_misfit=misfit, diameter_mean_nm=mean, diameter_std_nm=std, cubic_share=cubic,

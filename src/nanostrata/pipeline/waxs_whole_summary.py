@@ -86,8 +86,9 @@ def whole_findings(whole: WholePattern | str | None) -> tuple[Finding, ...]:
         for k, n in enumerate(whole.lattice_names)
     )
     text = (
-        f"Particles of atoms with the fitted profile {'explain' if described else 'do NOT explain'} the whole wide-angle pattern (reduced "
-        f"chi2 {whole.chi2_reduced:.2g}): {constants} at the mean composition, mean diameter {mean:.2f} ± {sigma:.2f} nm"
+        f"Particles of atoms {'with the fitted profile' if whole.profile_draws else 'of one composition'} "
+        f"{'explain' if described else 'do NOT explain'} the whole wide-angle pattern (reduced "
+        f"chi2 {whole.chi2_reduced:.2g}): {constants}{' at the mean composition' if whole.profile_draws else ''}, mean diameter {mean:.2f} ± {sigma:.2f} nm"
     )
     if len(whole.cubic_share):
         text += f"; {_cubic(whole)}; {whole.stacking_sentence}"
