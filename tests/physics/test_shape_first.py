@@ -8,7 +8,7 @@ from tests.shapes import spheroid_curve, with_noise
 
 from nanostrata.domain import ScatteringCurve
 from nanostrata.io.curves import read_curve
-from nanostrata.models.shape_points import choose_points
+from nanostrata.models.shape_points import choose_points, points_from
 
 Q = np.linspace(0.3, 6.0, 200)
 IRON = Path(__file__).parents[2] / "examples" / "iron-oxide"
@@ -36,13 +36,17 @@ def test_a_long_particle_keeps_its_first_points_in_every_draw(aspect, spread):
 
 
 def test_clusters_beside_round_particles_are_left_out_and_said():
-    """A twentieth of the particles in compact clusters of thirty: they triple the forward intensity."""
-    q = np.arange(0.06, 2.4, 0.027)
-    one, many = spheroid_curve(q, 10.0, 1.0, 0.15), spheroid_curve(q, 11.0 * 30 ** (1 / 3), 1.0, 0.25)
-    points = chosen(q, *with_noise(0.95 * one + 0.05 * 30 * many, 3, relative=0.033), 0.15)
+    """A twentieth of the particles in compact clusters of eight: in this noise draw they read as a length."""
+    q = np.arange(0.0624, 2.4, 0.0267)
+    one, many = spheroid_curve(q, 10.0, 1.0, 0.15), spheroid_curve(q, 22.0, 1.0, 0.25)
+    points = chosen(q, *with_noise(0.95 * one + 0.05 * 8 * many, 3, relative=0.033), 0.15)
     left = np.searchsorted(q, points.curve.q_inv_nm[0])
     assert left > 0
-    assert "left out" in points.notes[-1]
+    assert "the elongation rests on the first" in points.notes[-1]
+    assert q[left - 1] < points.from_inv_nm < q[left]
+    assert points_from(points.curve, 0.0) is points.curve
+    measured = ScatteringCurve(q_inv_nm=q, intensity=q, sigma=q)
+    np.testing.assert_array_equal(points_from(measured, points.from_inv_nm).q_inv_nm, q[left:])
     # Rg of the particle of mean size comes back without them
     assert points.figures.rg_real_nm == pytest.approx(np.sqrt(0.6) * 10.0, rel=0.05)
 

@@ -28,11 +28,13 @@ class ShapePoints(Domain):
     curve : the points used, neighbours taken together where there are too many
     figures : what they say beforehand
     notes : what was left out and why, one sentence each
+    from_inv_nm : q below which points were left out because the elongation rests on them; 0 when none were
     """
 
     curve: ScatteringCurve
     figures: CurveFigures
     notes: tuple[str, ...]
+    from_inv_nm: float = 0.0
 
 
 def choose_points(
@@ -79,6 +81,7 @@ def choose_points(
     if begin:
         notes.append(f"the first {begin} point(s) do not follow Guinier's law and are left out")
         found = figures(begin)
+    limit = 0.0
     first = first_points(
         part_of(curve, begin, end), lambda n: found if n == 0 else figures(begin + n), seed, spread=spread,
         spread_shape=spread_shape, with_constant=with_constant,
@@ -87,9 +90,10 @@ def choose_points(
         rest = figures(begin + first.number)
         notes.append(_resting(first, found, rest, curve.q_inv_nm[begin : begin + first.number], joined))
         begin, found = begin + first.number, rest
+        limit = 0.5 * float(curve.q_inv_nm[begin - 1] + curve.q_inv_nm[begin])
     elif found.guinier_note and not begin:
         notes.append(found.guinier_note)
-    return ShapePoints(curve=part_of(curve, begin, end), figures=found, notes=tuple(notes))
+    return ShapePoints(curve=part_of(curve, begin, end), figures=found, notes=tuple(notes), from_inv_nm=limit)
 
 
 def _resting(first: FirstPoints, before: CurveFigures, after: CurveFigures, q_inv_nm: FloatArray, joined: int) -> str:
@@ -111,6 +115,11 @@ def part_of(curve: ScatteringCurve, begin: int, end: int) -> ScatteringCurve:
         curve, q_inv_nm=curve.q_inv_nm[part], intensity=curve.intensity[part], sigma=curve.sigma[part],
         dq_inv_nm=None,
     )  # fmt: skip
+
+
+def points_from(curve: ScatteringCurve, q_inv_nm: float) -> ScatteringCurve:
+    """Points of a curve from a q on; the curve itself for 0."""
+    return curve if q_inv_nm <= 0.0 else part_of(curve, int(np.searchsorted(curve.q_inv_nm, q_inv_nm)), len(curve))
 
 
 def joined_points(curve: ScatteringCurve) -> tuple[ScatteringCurve, int]:

@@ -18,6 +18,7 @@ from nanostrata.models import shape_reading as reading
 from nanostrata.models.beads import ANISOMETRIES
 from nanostrata.models.shape_check import like_measured, spheroid_intensity
 from nanostrata.models.shape_outline import ensemble_diameters
+from nanostrata.models.shape_points import points_from
 from nanostrata.pipeline.pool import Pool, make_pool
 from nanostrata.pipeline.store import Store
 from nanostrata.stages.read_shape import ShapeReading, read_shape
@@ -208,7 +209,9 @@ def find_shape(
     progress("reading Rg, p(r) and the largest distance")
     plan = runner.plan(curve, request.spread)
     on_plan(plan)
-    naive_plan = runner.plan(curve, 0.0) if request.spread > 0.0 and request.naive else None
+    # the same points, or what was left out would count as an effect of the spread
+    rest = points_from(curve, plan.from_inv_nm)
+    naive_plan = runner.plan(rest, 0.0) if request.spread > 0.0 and request.naive else None
     seed = request.seed
     tasks = [_data_task(plan, seed, "data", i, plan.intensity) for i in range(request.runs)]
     tasks += [

@@ -24,7 +24,7 @@ from nanostrata.models.named_bodies import NamedBody, cut_body, fit_named_bodies
 from nanostrata.models.shape_figures import figures_of_curve
 from nanostrata.models.shape_points import choose_points
 
-VERSION = "4"
+VERSION = "5"
 """Part of every stored result; raised when the stage changes what it means."""
 
 _SITES_PER_D3 = math.pi / 6.0 * math.sqrt(2.0)
@@ -81,6 +81,7 @@ class ShapePlan(Domain):
     finer_moves : flips tried per site of the second search
     bodies : simple bodies fitted to the points, the best one first
     start : the one that runs on the data start from; None for a ball
+    from_inv_nm : q below which points were left out because the elongation rests on them; 0 when none were
     looseness_weight : the strongest one that explains the curve as well as weaker ones
     misfit : chi^2 per point of the run that showed it, against errors that include the lattice's
     with_constant : whether a flat background is fitted
@@ -105,6 +106,7 @@ class ShapePlan(Domain):
     anisometry: str = "any"
     bodies: tuple[NamedBody, ...] = ()
     start: NamedBody | None = None
+    from_inv_nm: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("q_inv_nm", "intensity", "sigma"):
@@ -231,7 +233,15 @@ def plan_shape(
             f"no shape of one density explains the curve within its errors (chi^2 per point {reached:.2g}, the errors of "
             "the lattice included)"
         )
-    return replace(plan, looseness_weight=weight, misfit=reached, notes=tuple(notes), bodies=bodies, start=start)
+    return replace(
+        plan,
+        looseness_weight=weight,
+        misfit=reached,
+        notes=tuple(notes),
+        bodies=bodies,
+        start=start,
+        from_inv_nm=points.from_inv_nm,
+    )
 
 
 def _bead_for(reach_nm: float, sites: float) -> float:
