@@ -85,7 +85,7 @@ def test_damage_is_told_with_its_line(tmp_path, version):
     says("\n".join(lines[: head - 2]), "S  J EXP")
     says("q I sigma\n1 2 3\n", "G N O M")
     says(text.replace("J EXP", "J_EXP"), "S  J EXP")
-    other = [*lines[:head], lines[head], "", *lines[head + 30:head + 40], *lines[head + 10:head + 20]]
+    other = [*lines[:head], lines[head], "", *lines[head + 30 : head + 40], *lines[head + 10 : head + 20]]
     says("\n".join([*other, *lines[pairs - 4 :]]), "q goes back")
 
 

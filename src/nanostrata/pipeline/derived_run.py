@@ -48,7 +48,8 @@ def diffusion(
     except PhysicsError as error:
         progress(f"no diffusivity: {error.problems[0]}")
         return None
-    settings = DiffusionSettings(draws=effort["draws"], warmup=effort["warmup"], chains=effort["chains"])
+    # two parameters in place of a profile: half of the chains tell them as well
+    settings = DiffusionSettings(draws=effort["draws"], warmup=effort["warmup"], chains=max(2, effort["chains"] // 2))
     return derive_diffusion(
         fit_setup(recipe, inputs, solid, sizes), fit, settings,
         growth_time_s=recipe.growth.time_s, temperature_c=recipe.growth.temperature_c, seed=seed, progress=progress,
