@@ -8,7 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
+from nanostrata.domain import Composition, SizeDistribution
 from nanostrata.domain.base import FloatArray
+from nanostrata.domain.ensemble import AtomEnsemble
+from nanostrata.models.ensemble_curves import PROJECTION_SIGMA, element_shares
 
 FIRMEST, LOOSEST = 1e5, 1.0
 """Range of theta, in counted particles: weights that are held less firmly than by one particle mean nothing."""
@@ -152,6 +155,32 @@ class ShareMisfit:
         rest = self.inverse @ (share - self.wanted)
         by_weight = (self.counts - share * self.counts.sum(axis=1, keepdims=True)) / total.sum()
         return float((share - self.wanted) @ rest), 2.0 * by_weight @ rest
+
+
+def built_diameters_nm(ensemble: AtomEnsemble) -> FloatArray:
+    """Volume-equivalent diameter of every particle as built, (m,)."""
+    return np.array([float(p.info["diameter_nm"]) for p in ensemble.particles])
+
+
+def size_misfit(ensemble: AtomEnsemble, sizes: SizeDistribution) -> SizeMisfit:
+    """Mean, width and aspect ratio as built against the micrographs, which show projections."""
+    return SizeMisfit(
+        diameter_nm=built_diameters_nm(ensemble), aspect_ratio=ensemble.aspect_ratio,
+        mean=(sizes.mean_nm, max(sizes.mean_sigma_nm, 1e-9)),
+        std=(sizes.std_nm, max(sizes.std_sigma_nm, 1e-9)) if ensemble.diameter_std_nm > 0 and sizes.std_nm > 0 else None,
+        aspect=None if sizes.aspect_ratio is None else (sizes.aspect_ratio, float(np.hypot(sizes.aspect_sigma or 0.0, PROJECTION_SIGMA))),
+    )  # fmt: skip
+
+
+def share_misfit(ensemble: AtomEnsemble, composition: Composition) -> ShareMisfit:
+    """Element fractions of the atoms against EDX, with the covariance that closure to 100 % leaves."""
+    counts, _, covariance = element_shares(ensemble, composition)
+    values, vectors = np.linalg.eigh(covariance)
+    used = values > 1e-10 * values.max()
+    return ShareMisfit(
+        counts=counts, wanted=np.array(composition.atomic_fraction), dof=int(used.sum()),
+        inverse=(vectors[:, used] / values[used]) @ vectors[:, used].T,
+    )  # fmt: skip
 
 
 def held_weights(

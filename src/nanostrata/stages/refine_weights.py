@@ -13,14 +13,15 @@ from nanostrata.domain.verification import DataSet, Verification
 from nanostrata.domain.weight_refinement import WeightRefinement
 from nanostrata.models.build_posterior import PriorKnowledge
 from nanostrata.models.density import SolidSolution
-from nanostrata.models.ensemble_curves import PROJECTION_SIGMA, alone, corrections_of, predict
+from nanostrata.models.ensemble_curves import alone, corrections_of, predict
 from nanostrata.models.ensemble_pattern import LOWEST_Q, ensemble_pattern, pattern_errors, smooth_background
 from nanostrata.models.ensemble_weights import (
     Misfit,
-    ShareMisfit,
-    SizeMisfit,
+    built_diameters_nm,
     curve_misfit,
     firmest_weights,
+    share_misfit,
+    size_misfit,
 )
 from nanostrata.tables.factors import FactorTable
 
@@ -77,9 +78,9 @@ def refine_weights(
     if "waxs" in by_name and waxs is not None:
         misfits.append(_pattern(by_name["waxs"], ensemble, factors, waxs, instrument_sigma_inv_nm, backgrounds))
     if "tem" in by_name and sizes is not None:
-        misfits.append(_sizes(ensemble, sizes))
+        misfits.append(size_misfit(ensemble, sizes))
     if "edx" in by_name and composition is not None:
-        misfits.append(_shares(by_name["edx"], ensemble, composition))
+        misfits.append(share_misfit(ensemble, composition))
     weights, theta = firmest_weights(misfits, ensemble.weights, WANTED_P)
     return _told(ensemble, misfits, weights, theta)
 
@@ -104,7 +105,7 @@ def _told(
 
 def _sizes_of(ensemble: AtomEnsemble, weights: FloatArray) -> tuple[float, float, float, float]:
     """Mean and standard deviation of the diameter, mean aspect ratio, and x over all sites."""
-    d = _built(ensemble)
+    d = built_diameters_nm(ensemble)
     mean = float(weights @ d)
     edges = np.linspace(0.0, 1.0, ensemble.shell_fraction.shape[1] + 1)
     x = ensemble.shell_fraction @ np.diff(edges**3)
@@ -115,10 +116,6 @@ def _sizes_of(ensemble: AtomEnsemble, weights: FloatArray) -> tuple[float, float
         float(weights @ ensemble.aspect_ratio),
         float(volume @ x / volume.sum()),
     )
-
-
-def _built(ensemble: AtomEnsemble) -> FloatArray:
-    return np.array([float(p.info["diameter_nm"]) for p in ensemble.particles])
 
 
 def _curves(
@@ -147,24 +144,3 @@ def _pattern(
     bound = pattern_errors(dense, own, dense.weights @ own, q, found.numbers["scale"])
     free = np.column_stack([smooth_background(q), *[values[used] for _, values in backgrounds]])
     return curve_misfit("waxs", found.dof, data, sigma, np.ones((1, len(q))), own, bound, free)
-
-
-def _sizes(ensemble: AtomEnsemble, sizes: SizeDistribution) -> Misfit:
-    return SizeMisfit(
-        diameter_nm=_built(ensemble), aspect_ratio=ensemble.aspect_ratio,
-        mean=(sizes.mean_nm, max(sizes.mean_sigma_nm, 1e-9)),
-        std=(sizes.std_nm, max(sizes.std_sigma_nm, 1e-9)) if ensemble.diameter_std_nm > 0 and sizes.std_nm > 0 else None,
-        aspect=None if sizes.aspect_ratio is None else (sizes.aspect_ratio, float(np.hypot(sizes.aspect_sigma or 0.0, PROJECTION_SIGMA))),
-    )  # fmt: skip
-
-
-def _shares(found: DataSet, ensemble: AtomEnsemble, composition: Composition) -> Misfit:
-    from nanostrata.models.ensemble_curves import element_shares
-
-    counts, _, covariance = element_shares(ensemble, composition)
-    values, vectors = np.linalg.eigh(covariance)
-    used = values > 1e-10 * values.max()
-    return ShareMisfit(
-        counts=counts, wanted=np.array(composition.atomic_fraction), dof=found.dof,
-        inverse=(vectors[:, used] / values[used]) @ vectors[:, used].T,
-    )  # fmt: skip

@@ -14,7 +14,8 @@ from nanostrata.errors import PhysicsError
 from nanostrata.kernels.predictive import Predictive, predictive_chi2
 from nanostrata.models.build_posterior import PriorKnowledge
 from nanostrata.models.density import SolidSolution
-from nanostrata.models.ensemble_curves import PROJECTION_SIGMA, alone, corrections_of, element_shares, predict
+from nanostrata.models.ensemble_curves import alone, corrections_of, element_shares, predict
+from nanostrata.models.ensemble_weights import share_misfit, size_misfit
 from nanostrata.tables.factors import FactorTable
 
 VERSION = "1"
@@ -165,24 +166,20 @@ def _tem(ensemble: AtomEnsemble, sizes: SizeDistribution) -> DataSet:
     """Mean, width and aspect ratio as built against the micrographs."""
     from scipy.stats import chi2 as law
 
-    w = ensemble.weights
-    built = np.array([float(p.info["diameter_nm"]) for p in ensemble.particles])
+    misfit = size_misfit(ensemble, sizes)
+    w, built = ensemble.weights, misfit.diameter_nm
     mean = float(w @ built)
-    std = float(np.sqrt(w @ (built - mean) ** 2))
-    aspect = float(w @ ensemble.aspect_ratio)
     numbers = {"atoms.diameter_mean_nm": mean, "tem.diameter_mean_nm": sizes.mean_nm}
-    z = [(mean - sizes.mean_nm) / max(sizes.mean_sigma_nm, 1e-9)]
-    if ensemble.diameter_std_nm > 0 and sizes.std_nm > 0:
-        z.append((std - sizes.std_nm) / max(sizes.std_sigma_nm, 1e-9))
+    if misfit.std is not None:
+        std = float(np.sqrt(w @ (built - mean) ** 2))
         numbers |= {"atoms.diameter_std_nm": std, "tem.diameter_std_nm": sizes.std_nm}
     if sizes.aspect_ratio is not None:
-        z.append((aspect - sizes.aspect_ratio) / float(np.hypot(sizes.aspect_sigma or 0.0, PROJECTION_SIGMA)))
-        numbers |= {"atoms.aspect_ratio": aspect, "tem.aspect_ratio": sizes.aspect_ratio}
-    chi2 = float(np.sum(np.square(z)))
-    p = float(law.sf(chi2, len(z)))
+        numbers |= {"atoms.aspect_ratio": float(w @ ensemble.aspect_ratio), "tem.aspect_ratio": sizes.aspect_ratio}
+    chi2, dof = misfit.chi2(w)[0], misfit.dof
+    p = float(law.sf(chi2, dof))
     return DataSet(
-        name="tem", chi2=chi2, dof=len(z), p=p, numbers=numbers,
-        sentence=verdict_sentence("TEM", chi2, len(z), p, f"mean {mean:.2f} nm against {sizes.mean_nm:.2f} ± {sizes.mean_sigma_nm:.2f} nm"),
+        name="tem", chi2=chi2, dof=dof, p=p, numbers=numbers,
+        sentence=verdict_sentence("TEM", chi2, dof, p, f"mean {mean:.2f} nm against {sizes.mean_nm:.2f} ± {sizes.mean_sigma_nm:.2f} nm"),
     )  # fmt: skip
 
 
@@ -193,10 +190,8 @@ def _edx(ensemble: AtomEnsemble, composition: Composition) -> DataSet:
     names = composition.elements
     _, share, covariance = element_shares(ensemble, composition)
     rest = share - np.array(composition.atomic_fraction)
-    values, vectors = np.linalg.eigh(covariance)
-    used = values > 1e-10 * values.max()
-    chi2 = float(np.sum((vectors[:, used].T @ rest) ** 2 / values[used]))
-    dof = int(used.sum())
+    misfit = share_misfit(ensemble, composition)
+    chi2, dof = misfit.chi2(ensemble.weights)[0], misfit.dof
     p = float(law.sf(chi2, dof))
     worst = int(np.argmax(np.abs(rest) / np.sqrt(np.diag(covariance))))
     return DataSet(
